@@ -1,0 +1,130 @@
+"""What the terminal sees: results on stdout; log lines, errors and progress on stderr."""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+Run = Callable[[argparse.Namespace], int]
+
+_INDENT = " " * len("error: ")
+_LINE_EVERY_S = 30.0  # without a terminal, progress is a line now and then
+_progress_allowed = True
+
+
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that mean the same for every command."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    group.add_argument("-v", "--verbose", action="store_true", help="more details")
+    group.add_argument("--debug", action="store_true", help="debug log and tracebacks")
+    group.add_argument("--no-progress", action="store_true", help="never draw a progress bar")
+
+
+def set_up(args: argparse.Namespace) -> None:
+    """Send the library's log to stderr at the level that the flags ask for."""
+    global _progress_allowed
+    _progress_allowed = not (args.no_progress or args.quiet)
+    level = logging.INFO
+    if args.quiet:
+        level = logging.WARNING
+    if args.debug:
+        level = logging.DEBUG
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    for package in ("ava_detect", "person_detector", "evaluation"):
+        logger = logging.getLogger(package)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def error(message: str, *, hint: str = "") -> None:
+    """Print ``error: message`` and the hint's lines, indented, to stderr."""
+    print(_prefixed("error: ", message, hint), file=sys.stderr)
+
+
+def warn(message: str, *, hint: str = "") -> None:
+    """Print ``warning: message`` and the hint's lines, indented, to stderr."""
+    print(_prefixed("warning: ", message, hint), file=sys.stderr)
+
+
+def _prefixed(prefix: str, message: str, hint: str = "") -> str:
+    lines = [*message.splitlines(), *hint.splitlines()]
+    return prefix + f"\n{_INDENT}".join(lines)
+
+
+class _Formatter(logging.Formatter):
+    """Plain text; warnings and errors carry their level as the first word."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno <= logging.INFO else f"{record.levelname.lower()}: {text}"
+
+
+class Progress:
+    """A progress bar on a terminal, a line every 30 s elsewhere, nothing with ``--quiet``.
+
+    Args:
+        total: the amount of work, in ``unit``; ``None`` when unknown.
+        label: what is being worked on, for example a file name.
+        unit: "s" draws the total as seconds of video with a real-time factor; anything else as a count.
+    """
+
+    def __init__(self, total: float | None, *, label: str, unit: str = "it") -> None:
+        self._total, self._label, self._unit = total, label, unit
+        self._done, self._note = 0.0, ""
+        self._started = self._last_line = time.monotonic()
+        self._bar = self._make_bar() if _progress_allowed and sys.stderr.isatty() else None
+
+    def _make_bar(self) -> "object":
+        from tqdm import tqdm
+
+        rate = "{rate_fmt}" if self._unit != "s" else "{rate:.1f}x real time"
+        count = "{n_fmt}/{total_fmt}" if self._unit != "s" else "{n:.0f}/{total:.0f} s"
+        layout = f"{{desc}} {{percentage:3.0f}}% |{{bar}}| {count} [{{elapsed}}<{{remaining}}, {rate}{{postfix}}]"
+        known = self._total is not None
+        return tqdm(
+            total=self._total, desc=self._label, unit=self._unit, file=sys.stderr, leave=True, dynamic_ncols=True,
+            bar_format=layout if known else None,
+        )  # fmt: skip
+
+    def update_to(self, done: float, note: str = "") -> None:
+        """Say how much is done in all; ``note`` follows the numbers."""
+        step, self._done, self._note = max(0.0, done - self._done), max(done, self._done), note
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)  # type: ignore[attr-defined]
+            self._bar.update(step)  # type: ignore[attr-defined]
+        elif _progress_allowed and time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            print(self._line(), file=sys.stderr, flush=True)
+
+    def _line(self) -> str:
+        elapsed = time.monotonic() - self._started
+        unit = f" {self._unit}"
+        if self._total:
+            share = min(1.0, self._done / self._total)
+            eta = f", {clock(elapsed * (1 / share - 1))} to go" if share else ""
+            text = f"{self._label}  {share:.0%}  {self._done:.0f}/{self._total:.0f}{unit}  {clock(elapsed)}{eta}"
+        else:
+            text = f"{self._label}  {self._done:.0f}{unit}  {clock(elapsed)}"
+        return f"{text}  {self._note}".rstrip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()  # type: ignore[attr-defined]
+
+
+def clock(seconds: float) -> str:
+    """Format seconds as ``m:ss`` or ``h:mm:ss``."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

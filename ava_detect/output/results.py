@@ -1,0 +1,31 @@
+"""The values that travel from the engine to the outputs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class KeyframeResult:
+    """Everything that was found on one keyframe.
+
+    R people in reading order of their person ids; K classes in the order of the label map (column 0 is the
+    map's first id).
+
+    Attributes:
+        time: nominal time on the keyframe grid, seconds from the first frame of the video stream.
+        frame_time: presentation time of the frame whose pixels were used, same origin.
+        frame_idx: position of that frame in presentation order, from 0.
+        boxes: [R, 4] float32, x1, y1, x2, y2 in pixels of the displayed (rotated) frame.
+        person_scores: [R] float32 in [0, 1], the person detector's; 1 for boxes given without a score.
+        person_ids: [R] int64, the same person through the video; all -1 without tracking.
+        action_scores: [R, K] float32 in [0, 1].
+    """
+
+    time: float
+    frame_time: float
+    frame_idx: int
+    boxes: np.ndarray
+    person_scores: np.ndarray
+    person_ids: np.ndarray
+    action_scores: np.ndarray
