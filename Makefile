@@ -1,0 +1,47 @@
+# make demo    see the tool work          make test    run the tests
+# make lint    ruff and mypy              make test-slow   the long tests as well
+# Each makes its own virtual environment first; a second run reuses it.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c \
+	'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+WORKERS ?= auto
+
+.PHONY: help setup demo test test-slow lint clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -3
+
+setup: $(READY)
+
+$(READY): setup.cfg constraints.txt person_detector/install.py
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: $(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[openvino,plot,train,test]'
+	$(BIN)/python -m person_detector.install --constraint constraints.txt
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python -m ava_detect.demo --out demo
+
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow and not gpu' -n $(WORKERS)
+
+test-slow: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info
