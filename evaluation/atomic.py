@@ -18,7 +18,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         OSError: the folder does not exist or cannot be written.
     """
     target = Path(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}")
+    handle, name = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}"
+    )
     os.close(handle)
     temporary = Path(name)
     try:

@@ -83,7 +83,7 @@ def _run(run: "console.Run", args: argparse.Namespace) -> int:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         console.error(
             f"unexpected {type(error).__name__}: {error}",
-            hint="The traceback is shown with --debug. Please report it with the output of: ava-detect doctor",
+            hint="--debug shows the traceback. Please report it with the output of: ava-detect doctor",
         )
         return EXIT_FAILED
 

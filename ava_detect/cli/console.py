@@ -6,12 +6,19 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Run = Callable[[argparse.Namespace], int]
 
 _INDENT = " " * len("error: ")
 _LINE_EVERY_S = 30.0  # without a terminal, progress is a line now and then
+_SECONDS_OF_VIDEO = (
+    "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}, "
+    "{rate:.1f}x real time{postfix}]"
+)
 _progress_allowed = True
 
 
@@ -80,24 +87,20 @@ class Progress:
         self._started = self._last_line = time.monotonic()
         self._bar = self._make_bar() if _progress_allowed and sys.stderr.isatty() else None
 
-    def _make_bar(self) -> "object":
+    def _make_bar(self) -> "tqdm[NoReturn]":
         from tqdm import tqdm
 
-        rate = "{rate_fmt}" if self._unit != "s" else "{rate:.1f}x real time"
-        count = "{n_fmt}/{total_fmt}" if self._unit != "s" else "{n:.0f}/{total:.0f} s"
-        layout = f"{{desc}} {{percentage:3.0f}}% |{{bar}}| {count} [{{elapsed}}<{{remaining}}, {rate}{{postfix}}]"
-        known = self._total is not None
-        return tqdm(
-            total=self._total, desc=self._label, unit=self._unit, file=sys.stderr, leave=True, dynamic_ncols=True,
-            bar_format=layout if known else None,
-        )  # fmt: skip
+        bar = tqdm(total=self._total, desc=self._label, unit=self._unit, file=sys.stderr, dynamic_ncols=True)
+        if self._total is not None and self._unit == "s":
+            bar.bar_format = _SECONDS_OF_VIDEO
+        return bar
 
     def update_to(self, done: float, note: str = "") -> None:
         """Say how much is done in all; ``note`` follows the numbers."""
         step, self._done, self._note = max(0.0, done - self._done), max(done, self._done), note
         if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)  # type: ignore[attr-defined]
-            self._bar.update(step)  # type: ignore[attr-defined]
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(step)
         elif _progress_allowed and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
             print(self._line(), file=sys.stderr, flush=True)
@@ -108,7 +111,8 @@ class Progress:
         if self._total:
             share = min(1.0, self._done / self._total)
             eta = f", {clock(elapsed * (1 / share - 1))} to go" if share else ""
-            text = f"{self._label}  {share:.0%}  {self._done:.0f}/{self._total:.0f}{unit}  {clock(elapsed)}{eta}"
+            done = f"{share:.0%}  {self._done:.0f}/{self._total:.0f}{unit}"
+            text = f"{self._label}  {done}  {clock(elapsed)}{eta}"
         else:
             text = f"{self._label}  {self._done:.0f}{unit}  {clock(elapsed)}"
         return f"{text}  {self._note}".rstrip()
@@ -120,7 +124,7 @@ class Progress:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.close()  # type: ignore[attr-defined]
+            self._bar.close()
 
 
 def clock(seconds: float) -> str:
