@@ -1,9 +1,9 @@
 """Label maps: which action classes there are, what they are called, and which of them are evaluated.
 
-AVA publishes them as protocol-buffer text in two variants: ``item { name: "..." id: N }`` for the 60 classes that
-are evaluated, ``label { name: "..." label_id: N label_type: PERSON_MOVEMENT }`` for all 80. The grammar is read,
-not the layout, so one-line items and other indentation mean the same. The plain ``N: name`` lines that some
-code bases use are read as well.
+AVA publishes them as protocol-buffer text in two variants: ``item { name: "..." id: N }`` for the 60
+classes that are evaluated, ``label { name: "..." label_id: N label_type: PERSON_MOVEMENT }`` for all 80.
+What is read is the grammar, not the layout: one-line items and other indentation mean the same. The plain
+``N: name`` lines of some code bases are read as well.
 """
 
 import re

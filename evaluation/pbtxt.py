@@ -1,8 +1,8 @@
 """A reader of protocol-buffer text, as far as label maps use it: entries with scalar fields.
 
-The grammar is that of ``google.protobuf.text_format``: ``name { field: value ... }``, ``<`` ``>`` for the braces,
-an optional ``:`` before them, commas or semicolons between fields, ``#`` comments, single or double quotes,
-backslash escapes, neighbouring strings joined. Layout means nothing.
+The grammar is that of ``google.protobuf.text_format``: ``name { field: value ... }``, ``<`` ``>`` in place
+of the braces, an optional ``:`` before them, commas or semicolons between fields, ``#`` comments, single or
+double quotes, backslash escapes, neighbouring strings joined. Layout means nothing.
 """
 
 import re
