@@ -9,7 +9,7 @@ import numpy as np
 class KeyframeResult:
     """Everything that was found on one keyframe.
 
-    R people in reading order of their person ids; K classes in the order of the label map (column 0 is the
+    R people, the surest first; K classes in the order of the label map (column 0 is the
     map's first id).
 
     Attributes:

@@ -1,0 +1,202 @@
+"""From a video file to people and actions, one keyframe after the other.
+
+``VideoReader`` -> ``keyframe_clips`` (in a thread of its own) -> person boxes on the keyframe -> SlowFast
+scores of the clip around it -> person ids. Nothing is kept but the frames that the next clips still need, so
+memory does not depend on the length of the video.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ava_detect.config import Config
+from ava_detect.engine.device import pick_device, pick_precision
+from ava_detect.engine.inference import prepare_for_inference
+from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips
+from ava_detect.engine.prefetch import prefetch
+from ava_detect.engine.tracker import Tracker
+from ava_detect.models import split_pathways
+from ava_detect.output.results import KeyframeResult
+from ava_detect.video.clip_sampler import ClipSampler, keyframe_grid
+from ava_detect.video.reader import VideoReader
+from ava_detect.video.transforms import normalise_clip, resize_short_side, scale_boxes
+from person_detector import PersonBoxes
+
+FindPeople = Callable[[str, KeyframeClip], PersonBoxes]
+"""(video id, keyframe) -> the people on it, boxes in pixels of ``clip.image``."""
+
+
+class Predictor:
+    """Finds people and scores their actions on the keyframes of videos.
+
+    Args:
+        cfg: of the action model; says how clips are sampled, resized and normalised.
+        model: from ``build_model(cfg)``, with its weights.
+        find_people: the person detector, or boxes from a file.
+        every: seconds between keyframes.
+        start, end: keyframes lie at start + k * every, up to and including ``end`` (None: the video's end).
+        person_thresh: people below this score are dropped.
+        device, precision: see ``pick_device`` and ``pick_precision``.
+        batch: keyframes per forward pass; None: 1 on a CPU, 8 elsewhere.
+        track: give the same person the same id through a video.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        model: nn.Module,
+        find_people: FindPeople,
+        *,
+        every: float = 1.0,
+        start: float = 0.0,
+        end: float | None = None,
+        person_thresh: float = 0.8,
+        device: str = "auto",
+        precision: str = "auto",
+        batch: int | None = None,
+        track: bool = True,
+    ) -> None:
+        self.cfg, self.find_people = cfg, find_people
+        self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
+        self.every, self.start, self.end = every, start, end
+        self.person_thresh, self.track = person_thresh, track
+        self.batch = batch or (1 if self.device.type == "cpu" else 8)
+        self.sampler = ClipSampler(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
+        self.num_classes = cfg.MODEL.NUM_CLASSES
+        self._model = prepare_for_inference(model, self.device, self.precision)
+
+    def predict(self, path: str | Path) -> Iterator[KeyframeResult]:
+        """Yield the results of one video in the order of time.
+
+        Raises:
+            VideoError: the file cannot be opened or is not a video. Damage inside the video ends the results
+                early; ``VideoReader.damage`` tells (see ``VideoRun`` to have both).
+        """
+        with VideoReader(path) as video:
+            yield from VideoRun(self, video)
+
+    def score(self, clips: Sequence[KeyframeClip], boxes: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the action scores of people on keyframes of one video.
+
+        Args:
+            clips: N keyframes with frames of one size.
+            boxes: N arrays [R_n, 4], pixels of the full-resolution keyframe.
+
+        Returns:
+            [sum of R_n, K] float32 in the order of the boxes.
+        """
+        occupied = [n for n, people in enumerate(boxes) if len(people)]
+        if not occupied:
+            return np.zeros((0, self.num_classes), np.float32)
+        frames = torch.from_numpy(np.stack([clips[n].frames for n in occupied])).to(self.device)
+        clip = normalise_clip(frames, mean=self.cfg.DATA.MEAN, std=self.cfg.DATA.STD)  # [N, 3, T, H, W]
+        rois = torch.cat([_rois(row, clips[n], boxes[n]) for row, n in enumerate(occupied)]).to(self.device)
+        return self._model(split_pathways(clip, self.cfg), rois).float().cpu().numpy()
+
+    def resize(self, image: np.ndarray) -> np.ndarray:
+        """Resize a full picture [H, W, 3] to the test size of the action model."""
+        return resize_short_side(image, self.cfg.DATA.TEST_CROP_SIZE)
+
+
+def _rois(row: int, clip: KeyframeClip, boxes: np.ndarray) -> Tensor:
+    """Boxes of one keyframe as RoIs [R, 5] (row of the batch, x1, y1, x2, y2) in pixels of the clip."""
+    scaled = scale_boxes(boxes, clip.image.shape[:2], clip.frames.shape[1:3])
+    index = np.full((len(scaled), 1), row)
+    return torch.from_numpy(np.hstack([index, scaled]).astype(np.float32))
+
+
+@dataclass
+class VideoRun:
+    """One pass over one video; iterate it to get the results, then ask it how it went.
+
+    Attributes:
+        done: results that an earlier, interrupted pass left; keyframes up to the last of them are skipped and
+            the person ids go on from them.
+        seconds: time spent per stage. The stages overlap: decoding runs in a thread of its own.
+        best_person: (score, time) of the surest person found, below the threshold or not; NaN: none.
+    """
+
+    predictor: Predictor
+    video: VideoReader
+    done: Iterable[KeyframeResult] = ()
+    seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "persons": 0.0, "actions": 0.0})
+    best_person: tuple[float, float] = (nan, nan)
+
+    def __iter__(self) -> Iterator[KeyframeResult]:
+        """Yield the results in the order of time; can be done once."""
+        predictor = self.predictor
+        tracker = Tracker() if predictor.track else None
+        clips = keyframe_clips(
+            self.video,
+            self._grid(tracker),
+            offsets=predictor.sampler.offsets,
+            resize=predictor.resize,
+        )
+        with closing(prefetch(self._timed(clips), depth=2 * predictor.batch)) as ready:
+            while batch := list(itertools.islice(ready, predictor.batch)):
+                yield from self._results(batch, tracker)
+
+    def _grid(self, tracker: Tracker | None) -> Iterator[float]:
+        """The keyframe times that are still to do; the tracker learns the ones that are done."""
+        last = -np.inf
+        for result in self.done:
+            last = result.time
+            if tracker:
+                tracker.recall(result.time, result.boxes, result.person_ids)
+        grid = keyframe_grid(self.predictor.every, start=self.predictor.start, end=self.predictor.end)
+        return itertools.dropwhile(lambda moment: moment <= last, grid)
+
+    def _timed(self, clips: Iterator[KeyframeClip]) -> Iterator[KeyframeClip]:
+        while True:
+            started = time.perf_counter()
+            clip = next(clips, None)
+            self.seconds["decode"] += time.perf_counter() - started
+            if clip is None:
+                return
+            yield clip
+
+    def _results(self, batch: list[KeyframeClip], tracker: Tracker | None) -> Iterator[KeyframeResult]:
+        started = time.perf_counter()
+        people = [self._people(clip) for clip in batch]
+        persons_done = time.perf_counter()
+        scores = self.predictor.score(batch, [persons.boxes for persons in people])
+        self.seconds["persons"] += persons_done - started
+        self.seconds["actions"] += time.perf_counter() - persons_done
+        ends = np.cumsum([len(persons.boxes) for persons in people])
+        for clip, persons, action_scores in zip(batch, people, np.split(scores, ends[:-1]), strict=True):
+            yield KeyframeResult(
+                time=clip.time,
+                frame_time=clip.frame_time,
+                frame_idx=clip.frame_idx,
+                boxes=persons.boxes,
+                person_scores=persons.scores,
+                person_ids=self._ids(tracker, clip.time, persons),
+                action_scores=action_scores,
+            )
+
+    @staticmethod
+    def _ids(tracker: Tracker | None, moment: float, persons: PersonBoxes) -> np.ndarray:
+        if tracker is None:
+            return np.full(len(persons.boxes), -1)
+        return tracker.update(moment, persons.boxes, persons.scores)
+
+    def _people(self, clip: KeyframeClip) -> PersonBoxes:
+        """The people at or above the threshold; remembers the surest of all."""
+        people = self.predictor.find_people(self.video.info.video_id, clip)
+        if len(people.scores):
+            best = float(people.scores.max())
+            if isnan(self.best_person[0]) or best > self.best_person[0]:
+                self.best_person = best, clip.time
+        keep = people.scores >= self.predictor.person_thresh
+        return PersonBoxes(people.boxes[keep], people.scores[keep])
