@@ -1,0 +1,1 @@
+"""Published weights: safe reading, one name map per publisher, conversion, the zoo and its cache."""
