@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -124,14 +124,12 @@ class VideoRun:
         done: results that an earlier, interrupted pass left; keyframes up to the last of them are skipped and
             the person ids go on from them.
         seconds: time spent per stage. The stages overlap: decoding runs in a thread of its own.
-        best_person: (score, time) of the surest person found, below the threshold or not; NaN: none.
     """
 
     predictor: Predictor
     video: VideoReader
     done: Iterable[KeyframeResult] = ()
     seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "persons": 0.0, "actions": 0.0})
-    best_person: tuple[float, float] = (nan, nan)
 
     def __iter__(self) -> Iterator[KeyframeResult]:
         """Yield the results in the order of time; can be done once."""
@@ -167,36 +165,34 @@ class VideoRun:
             yield clip
 
     def _results(self, batch: list[KeyframeClip], tracker: Tracker | None) -> Iterator[KeyframeResult]:
+        predictor, video_id = self.predictor, self.video.info.video_id
         started = time.perf_counter()
-        people = [self._people(clip) for clip in batch]
+        found = [predictor.find_people(video_id, clip) for clip in batch]
+        people = [_above(persons, predictor.person_thresh) for persons in found]
         persons_done = time.perf_counter()
-        scores = self.predictor.score(batch, [persons.boxes for persons in people])
+        scores = predictor.score(batch, [persons.boxes for persons in people])
         self.seconds["persons"] += persons_done - started
         self.seconds["actions"] += time.perf_counter() - persons_done
         ends = np.cumsum([len(persons.boxes) for persons in people])
-        for clip, persons, action_scores in zip(batch, people, np.split(scores, ends[:-1]), strict=True):
+        for n, clip in enumerate(batch):
             yield KeyframeResult(
                 time=clip.time,
                 frame_time=clip.frame_time,
                 frame_idx=clip.frame_idx,
-                boxes=persons.boxes,
-                person_scores=persons.scores,
-                person_ids=self._ids(tracker, clip.time, persons),
-                action_scores=action_scores,
+                boxes=people[n].boxes,
+                person_scores=people[n].scores,
+                person_ids=_ids(tracker, clip.time, people[n]),
+                action_scores=scores[ends[n] - len(people[n].boxes) : ends[n]],
+                best_person_score=float(max(found[n].scores, default=nan)),
             )
 
-    @staticmethod
-    def _ids(tracker: Tracker | None, moment: float, persons: PersonBoxes) -> np.ndarray:
-        if tracker is None:
-            return np.full(len(persons.boxes), -1)
-        return tracker.update(moment, persons.boxes, persons.scores)
 
-    def _people(self, clip: KeyframeClip) -> PersonBoxes:
-        """The people at or above the threshold; remembers the surest of all."""
-        people = self.predictor.find_people(self.video.info.video_id, clip)
-        if len(people.scores):
-            best = float(people.scores.max())
-            if isnan(self.best_person[0]) or best > self.best_person[0]:
-                self.best_person = best, clip.time
-        keep = people.scores >= self.predictor.person_thresh
-        return PersonBoxes(people.boxes[keep], people.scores[keep])
+def _above(people: PersonBoxes, threshold: float) -> PersonBoxes:
+    keep = people.scores >= threshold
+    return PersonBoxes(people.boxes[keep], people.scores[keep])
+
+
+def _ids(tracker: Tracker | None, moment: float, people: PersonBoxes) -> np.ndarray:
+    if tracker is None:
+        return np.full(len(people.boxes), -1)
+    return tracker.update(moment, people.boxes, people.scores)
