@@ -1,0 +1,281 @@
+"""Read a video file once, forwards: every frame with its exact presentation time.
+
+This is the only road by which videos enter the pipeline. Times come from the file's timestamps (never from a
+frame counter that assumes a rate), pictures stand upright, and a damaged or truncated file gives all frames
+up to the damage and says where that is. Which odd files do what is listed in docs/video.md.
+"""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ava_detect.video.clock import FrameClock, nominal_step, plausible_rate
+from ava_detect.video.completeness import missing_bytes
+from ava_detect.video.decoder import PacketDecoder
+from ava_detect.video.pixels import BgrConverter, Deinterlacer, clockwise_rotation
+from ava_detect.video.source import MAX_PIXELS, check_size, find_video_stream, open_container
+from evaluation.errors import VideoError
+
+logger = logging.getLogger(__name__)
+
+_INDEX_LOOK = 2000  # index entries examined for a variable rate
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video when its first frame has been decoded.
+
+    Attributes:
+        path: the file, as given.
+        container: FFmpeg's name of the container format, for example ``"matroska,webm"``.
+        codec: for example ``"h264"``.
+        pix_fmt: of the stored frames, for example ``"yuv420p10le"``.
+        width: pixels of the upright picture; anamorphic pixels are not stretched.
+        height: pixels of the upright picture.
+        rotation: degrees clockwise by which the stored picture is turned: 0, 90, 180 or 270.
+        sample_aspect_ratio: width / height of one pixel of the upright picture; 1 where not stated.
+        fps: the stated average rate; ``None`` when absent or absurd. For show; no time is made of it.
+        variable_rate: whether frames are unevenly spaced; ``None`` when the file's index does not tell.
+        duration_s: stated length of the video stream; ``None`` when absent.
+        start_s: time of t = 0 on the container's clock, which the sound shares; 0 without timestamps.
+        has_audio: whether there is a sound stream.
+        interlaced: whether the first frame is interlaced (frames are deinterlaced).
+    """
+
+    path: Path
+    container: str
+    codec: str
+    pix_fmt: str
+    width: int
+    height: int
+    rotation: int
+    sample_aspect_ratio: Fraction
+    fps: Fraction | None
+    variable_rate: bool | None
+    duration_s: float | None
+    start_s: float
+    has_audio: bool
+    interlaced: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video; its pixels are converted when they are asked for.
+
+    Attributes:
+        time: presentation time, seconds from the video stream's first frame.
+        idx: position in presentation order, from 0.
+    """
+
+    time: float
+    idx: int
+    _decoded: VideoFrame = field(repr=False, compare=False)
+    _to_bgr: Callable[[VideoFrame], np.ndarray] = field(repr=False, compare=False)
+
+    def image(self) -> np.ndarray:
+        """Convert to [H, W, 3] uint8, BGR, upright. A new array at every call; nothing is kept."""
+        return self._to_bgr(self._decoded)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Where and why a video ended before its end.
+
+    Attributes:
+        time: presentation time of the last good frame, seconds.
+        reason: what was found.
+    """
+
+    time: float
+    reason: str
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(int(self.time * 10) / 10, 60)
+        return f"damaged after {int(minutes)}:{seconds:04.1f} ({self.reason})"
+
+
+class VideoReader:
+    """Iterates once over the frames of a video file; a context manager.
+
+    Opening decodes the first frame, so that ``info`` is certain and a file without a single good frame is
+    refused at once. Memory does not depend on the length of the video.
+
+    Args:
+        path: a local video file.
+        threads: decoding threads; 0 lets FFmpeg choose.
+
+    Attributes:
+        info: facts about the video.
+        damage: after the iteration, where and why the video ended early; ``None`` when it is whole.
+
+    Raises:
+        VideoError: the file is missing, is no video, or holds no frame that can be decoded.
+    """
+
+    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+        self.path = Path(path)
+        self.damage: Damage | None = None
+        self._container = open_container(self.path)
+        try:
+            self._stream = find_video_stream(self._container, self.path)
+            context = self._stream.codec_context
+            context.thread_type = "AUTO"
+            context.thread_count = threads
+            context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
+            self._decoder = PacketDecoder(self._container, self._stream)
+            self._decoded = iter(self._decoder)
+            self._first = self._first_frame()
+            self.info = self._describe(self._first)
+        except BaseException:
+            self._container.close()
+            raise
+        self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Frames that are already out stay valid."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in presentation order; once."""
+        if self._started:
+            raise ValueError(f"{self.path}: a VideoReader is read once; open another one")
+        self._started = True
+        return self._frames()
+
+    def _frames(self) -> Iterator[Frame]:
+        time_base = self._stream.time_base or Fraction(1, 1000)
+        step_s = nominal_step(self.info.fps)
+        clock = FrameClock(time_base, self._origin(), step_s)
+        to_bgr = BgrConverter(self._first.width, self._first.height)
+        last_s = 0.0
+        for idx, (time, decoded) in enumerate(self._timed(clock)):
+            last_s = time
+            yield Frame(time, idx, decoded, to_bgr)
+        self._note_odd_times(clock)
+        reason = self._decoder.damage or self._early_end(last_s, float(step_s))
+        if reason is not None:
+            self.damage = Damage(last_s, reason)
+
+    def _timed(self, clock: FrameClock) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield (time, progressive frame); deinterlacing begins with the first interlaced frame."""
+        deinterlacer: Deinterlacer | None = None
+        waiting: deque[float] = deque()
+        size = (0, 0, "")
+        for decoded in self._from_first():
+            waiting.append(clock.time_of(decoded.pts))
+            now = (decoded.width, decoded.height, decoded.format.name)
+            if deinterlacer is not None and now != size:
+                yield from ((waiting.popleft(), ready) for ready in deinterlacer.push(None))
+                deinterlacer = None
+            if deinterlacer is None and decoded.interlaced_frame:
+                deinterlacer, size = Deinterlacer(decoded, self._stream.time_base or Fraction(1, 1000)), now
+            if deinterlacer is None:
+                yield waiting.popleft(), decoded
+            else:
+                yield from ((waiting.popleft(), ready) for ready in deinterlacer.push(decoded))
+        if deinterlacer is not None:
+            yield from ((waiting.popleft(), ready) for ready in deinterlacer.push(None))
+
+    def _from_first(self) -> Iterator[VideoFrame]:
+        yield self._first
+        yield from self._decoded
+
+    def _first_frame(self) -> VideoFrame:
+        first = next(self._decoded, None)
+        if first is None:
+            found = (
+                "none of its frames can be decoded" if self._decoder.packets else "its video stream is empty"
+            )
+            raise VideoError(f"{self.path}: {found}")
+        check_size(first.width, first.height, self.path)
+        if self._decoder.skipped:
+            logger.warning("%s: the beginning cannot be decoded and is left out", self.path)
+        return first
+
+    def _origin(self) -> int | None:
+        """Return the timestamp of t = 0: of the first frame, or the stream's start where that frame is lost."""
+        return self._stream.start_time if self._decoder.skipped else self._first.pts
+
+    def _describe(self, first: VideoFrame) -> VideoInfo:
+        stream, rotation = self._stream, clockwise_rotation(first)
+        width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        rate = stream.average_rate or stream.guessed_rate
+        origin, time_base = self._origin(), stream.time_base
+        return VideoInfo(
+            path=self.path,
+            container=self._container.format.name,
+            codec=stream.codec_context.name,
+            pix_fmt=first.format.name,
+            width=width,
+            height=height,
+            rotation=rotation,
+            sample_aspect_ratio=1 / aspect if rotation % 180 else aspect,
+            fps=rate if rate is not None and plausible_rate(rate) else None,
+            variable_rate=_variable_rate(stream),
+            duration_s=_stated_duration_s(self._container, stream),
+            start_s=float(origin * time_base) if origin is not None and time_base is not None else 0.0,
+            has_audio=bool(self._container.streams.audio),
+            interlaced=first.interlaced_frame,
+        )
+
+    def _early_end(self, last_s: float, step_s: float) -> str | None:
+        """Find out whether the file ended before it should have, although nothing failed."""
+        indexed = len(self._stream.index_entries)
+        if self._decoder.packets < indexed:
+            return f"the file is cut off: {indexed - self._decoder.packets} of {indexed} frames are missing"
+        expected_s = self.info.duration_s
+        short_s = 0.0 if expected_s is None else expected_s - (last_s + step_s)
+        missing = missing_bytes(self.path, self.info.container)
+        if missing and (expected_s is None or short_s > 0.5 * step_s):
+            return "the file is cut off"
+        return None
+
+    def _note_odd_times(self, clock: FrameClock) -> None:
+        if clock.odd:
+            logger.warning(
+                "%s: %d frames have no usable timestamp; they follow their predecessors at %.5g fps",
+                self.path, clock.odd, float(1 / nominal_step(self.info.fps)),
+            )  # fmt: skip
+
+
+def _stated_duration_s(container: av.container.InputContainer, stream: VideoStream) -> float | None:
+    """Return the video stream's length as the file states it: of the stream, else of the whole file."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    tag = stream.metadata.get("DURATION", "")  # Matroska, written by FFmpeg and mkvmerge: 00:00:10.010000000
+    hours, _, rest = tag.partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return container.duration / av.time_base if container.duration and container.duration > 0 else None
+
+
+def _variable_rate(stream: VideoStream) -> bool | None:
+    """Compare the spacing of the first index entries, where the container has one entry per frame."""
+    entries = stream.index_entries
+    if len(entries) < 3 or stream.frames != len(entries):
+        return None
+    times = [entries[idx].timestamp for idx in range(min(len(entries), _INDEX_LOOK))]
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    return max(steps) - min(steps) > 1 + max(steps) // 100  # rounding to the time base is not a variable rate
