@@ -8,6 +8,7 @@ pycocotools'.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from evaluation.errors import AvaDetectError, MissingDependencyError
 from person_detector.detectron2_build.fetch import fetch_sdist
-from person_detector.detectron2_build.patches import LOCAL_VERSION
+from person_detector.detectron2_build.patches import LOCAL_VERSION, RELEASE
 from person_detector.detectron2_build.pip_settings import read_pip_settings, run_pip
 from person_detector.detectron2_build.repack import build_wheel
 
@@ -49,6 +50,15 @@ def installed_detectron2() -> Path | None:
     return Path(spec.origin) if spec and spec.origin else None
 
 
+def _is_outdated_build() -> bool:
+    """Tell whether the detectron2 that is there is this program's own, with other patches than today's."""
+    try:
+        version = importlib.metadata.version("detectron2")
+    except importlib.metadata.PackageNotFoundError:  # importable, but not from a wheel
+        return False
+    return version.startswith(f"{RELEASE}+purepy") and version != LOCAL_VERSION
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m person_detector.install",
@@ -64,19 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     option = parser.add_argument
     option("--sdist", type=Path, metavar="FILE", help="use this copy of the source release")
-    parser.add_argument(
-        "--wheel-dir", type=Path, metavar="DIR", help="only build the wheel, into this folder"
-    )
-    parser.add_argument(
-        "--constraint", type=Path, metavar="FILE", help="pip constraints for what Detectron2 needs"
-    )
+    option("--wheel-dir", type=Path, metavar="DIR", help="only build the wheel, into this folder")
+    option("--constraint", type=Path, metavar="FILE", help="pip constraints for what Detectron2 needs")
     option("--force", action="store_true", help="replace the detectron2 that is there")
     return parser
 
 
 def _run(args: argparse.Namespace) -> int:
     there = installed_detectron2()
-    if there and not args.force and not args.wheel_dir:
+    if there and not (args.force or args.wheel_dir or _is_outdated_build()):
         print(f"detectron2 is there already ({there.parent}); left alone")
         return 0
     if args.constraint and not args.constraint.is_file():
@@ -92,9 +98,8 @@ def _run(args: argparse.Namespace) -> int:
         print(_build_into(args.wheel_dir, sdist, source))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        _install(
-            build_wheel(sdist, Path(folder), source=source), constraint=args.constraint, replace=bool(there)
-        )
+        wheel = build_wheel(sdist, Path(folder), source=source)
+        _install(wheel, constraint=args.constraint, replace=bool(there))
     print(f"installed detectron2 {LOCAL_VERSION}")
     return 0
 
@@ -130,13 +135,8 @@ def _install(wheel: Path, *, constraint: Path | None, replace: bool) -> None:
                 "pip could not install Detectron2; its reasons are above",
                 hint="Does the index have all that it needs? pip config list shows which index is used.",
             )
-    check = subprocess.run(
-        [sys.executable, "-c", "import detectron2"],
-        check=False,
-        text=True,
-        capture_output=True,
-        cwd=wheel.parent,
-    )
+    command = [sys.executable, "-c", "import detectron2"]
+    check = subprocess.run(command, check=False, text=True, capture_output=True, cwd=wheel.parent)
     if check.returncode != 0:
         reason = (check.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise AvaDetectError(f"Detectron2 was installed and cannot be imported: {reason}", hint="pip check")

@@ -70,17 +70,15 @@ _LIBRARIES = (
         "torch.meshgrid(shifts_y, shifts_x)",
         'torch.meshgrid(shifts_y, shifts_x, indexing="ij")',
     ),
-    Patch(  # torch 2.4 warns
-        "detectron2/engine/train_loop.py",
-        "from torch.cuda.amp import GradScaler\n",
-        "from torch.amp import GradScaler\n",
+    Patch(_TRAIN_LOOP, "from torch.cuda.amp import GradScaler\n", "from torch.amp import GradScaler\n"),
+    Patch(_TRAIN_LOOP, "from torch.cuda.amp import autocast\n", "from torch import autocast\n"),
+    Patch(_TRAIN_LOOP, "with autocast():", 'with autocast("cuda"):'),
+    Patch(  # torch 2 warns whenever processes gather their results
+        "detectron2/utils/comm.py",
+        "    storage = torch.ByteStorage.from_buffer(buffer)\n"
+        "    tensor = torch.ByteTensor(storage).to(device=device)\n",
+        "    tensor = torch.frombuffer(bytearray(buffer), dtype=torch.uint8).to(device=device)\n",
     ),
-    Patch(
-        "detectron2/engine/train_loop.py",
-        "from torch.cuda.amp import autocast\n",
-        "from torch import autocast\n",
-    ),
-    Patch("detectron2/engine/train_loop.py", "with autocast():", 'with autocast("cuda"):'),
 )
 
 PATCHES = (*_LIBRARIES, *_NUMPY, *_EXTENSION)
