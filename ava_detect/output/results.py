@@ -1,6 +1,7 @@
 """The values that travel from the engine to the outputs."""
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
@@ -9,7 +10,7 @@ import numpy as np
 class KeyframeResult:
     """Everything that was found on one keyframe.
 
-    R people, the surest first; K classes in the order of the label map (column 0 is the
+    R people in reading order of their person ids; K classes in the order of the label map (column 0 is the
     map's first id).
 
     Attributes:
@@ -20,6 +21,8 @@ class KeyframeResult:
         person_scores: [R] float32 in [0, 1], the person detector's; 1 for boxes given without a score.
         person_ids: [R] int64, the same person through the video; all -1 without tracking.
         action_scores: [R, K] float32 in [0, 1].
+        best_person_score: the surest detection, below the threshold or not; NaN: nothing at all was detected,
+            or the boxes came from a file. Says what threshold would have found somebody.
     """
 
     time: float
@@ -29,3 +32,4 @@ class KeyframeResult:
     person_scores: np.ndarray
     person_ids: np.ndarray
     action_scores: np.ndarray
+    best_person_score: float = nan
