@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import nan
@@ -84,7 +84,7 @@ class Predictor:
                 early; ``VideoReader.damage`` tells (see ``VideoRun`` to have both).
         """
         with VideoReader(path) as video:
-            yield from VideoRun(self, video)
+            yield from VideoRun(self, video, Path(path).stem)
 
     def score(self, clips: Sequence[KeyframeClip], boxes: Sequence[np.ndarray]) -> np.ndarray:
         """Return the action scores of people on keyframes of one video.
@@ -121,6 +121,7 @@ class VideoRun:
     """One pass over one video; iterate it to get the results, then ask it how it went.
 
     Attributes:
+        video_id: what ``find_people`` knows the video by.
         done: results that an earlier, interrupted pass left; keyframes up to the last of them are skipped and
             the person ids go on from them.
         seconds: time spent per stage. The stages overlap: decoding runs in a thread of its own.
@@ -128,10 +129,11 @@ class VideoRun:
 
     predictor: Predictor
     video: VideoReader
+    video_id: str
     done: Iterable[KeyframeResult] = ()
     seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "persons": 0.0, "actions": 0.0})
 
-    def __iter__(self) -> Iterator[KeyframeResult]:
+    def __iter__(self) -> Generator[KeyframeResult, None, None]:
         """Yield the results in the order of time; can be done once."""
         predictor = self.predictor
         tracker = Tracker() if predictor.track else None
@@ -165,9 +167,9 @@ class VideoRun:
             yield clip
 
     def _results(self, batch: list[KeyframeClip], tracker: Tracker | None) -> Iterator[KeyframeResult]:
-        predictor, video_id = self.predictor, self.video.info.video_id
+        predictor = self.predictor
         started = time.perf_counter()
-        found = [predictor.find_people(video_id, clip) for clip in batch]
+        found = [predictor.find_people(self.video_id, clip) for clip in batch]
         people = [_above(persons, predictor.person_thresh) for persons in found]
         persons_done = time.perf_counter()
         scores = predictor.score(batch, [persons.boxes for persons in people])
