@@ -15,8 +15,8 @@ RESTART_S = 1.0  # a step back of more than this is a clock that was restarted, 
 class FrameClock:
     """Times of frames in presentation order, in seconds from ``origin``; strictly increasing.
 
-    - A frame without a timestamp follows its predecessor by ``step_s`` (so frame ``i`` is at ``i * step_s`` if
-      none has one).
+    - A frame without a timestamp follows its predecessor by ``step_s``: frame ``i`` is at ``i * step_s`` if
+      none has one.
     - A timestamp equal to its predecessor's, or less than ``RESTART_S`` before it, puts the frame half a step
       after the predecessor, so that the true timestamps take over again as soon as they are later.
     - A step back by more, or forward by more than ``MAX_GAP_S``, is a clock that was restarted (joined

@@ -212,7 +212,7 @@ class VideoReader:
         return first
 
     def _origin(self) -> int | None:
-        """Return the timestamp of t = 0: of the first frame, or the stream's start where that frame is lost."""
+        """Return the timestamp of t = 0: the first frame's, or the stream's start if that frame is lost."""
         return self._stream.start_time if self._decoder.skipped else self._first.pts
 
     def _describe(self, first: VideoFrame) -> VideoInfo:
