@@ -9,9 +9,9 @@ class ClipSampler:
     """The times of a clip's frames relative to its keyframe.
 
     With T frames, one every tau frames of a video at ``target_fps``, frame i lies at ``(i - T // 2) * tau``
-    frames from the keyframe: the keyframe is element T // 2, and the clip reaches one step further back than
-    forward when T is even. For even T this is PySlowFast's ``range(c - H, c + H, tau)`` with H = T * tau // 2;
-    for odd T it is mmaction2's form, because PySlowFast's then misses the keyframe.
+    frames from the keyframe: the keyframe is element T // 2, and for even T the clip reaches one step further
+    back than forward. For even T these are PySlowFast's positions, ``range(c - H, c + H, tau)`` with
+    H = T * tau // 2; for odd T they are mmaction2's, because PySlowFast's then miss the keyframe.
 
     Args:
         num_frames: T, frames of the Fast input.
@@ -40,7 +40,7 @@ class ClipSampler:
         return float(-self.offsets[0]), float(self.offsets[-1])
 
     def times(self, keyframe_s: float) -> np.ndarray:
-        """Return the [T] wanted times of the clip around ``keyframe_s``, seconds; they may lie outside the video."""
+        """Return the clip's [T] wanted times, seconds; they may lie outside the video."""
         return keyframe_s + self.offsets
 
 

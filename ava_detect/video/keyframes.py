@@ -5,7 +5,7 @@ from fractions import Fraction
 
 
 class KeyframeGrid:
-    """Keyframes at ``start + k * every`` for k = 0, 1, 2, ...; each time is rounded once, errors do not add up.
+    """Keyframes at ``start + k * every``, k = 0, 1, 2, ...; each is rounded once, errors do not add up.
 
     Decimal numbers mean what they say: ``every=0.1`` gives 0.3, not 0.30000000000000004.
 

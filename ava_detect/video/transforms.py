@@ -2,8 +2,8 @@
 
 Frames are uint8, BGR, [H, W, 3] or stacked [T, H, W, 3]; boxes are float [R, 4], x1, y1, x2, y2 in pixels of
 the frame. The definitions are PySlowFast's for AVA, because the published weights were trained with them and
-scores move when they change: OpenCV's bilinear resize of uint8 frames without antialiasing, a long side that is
-rounded down, one factor for all coordinates of a box, a flip that counts pixel centres.
+scores move when they change: OpenCV's bilinear resize of uint8 frames without antialiasing, a long side that
+is rounded down, one factor for all coordinates of a box, a flip that counts pixel centres.
 
 Reference: Feichtenhofer et al., SlowFast Networks for Video Recognition (ICCV 2019), sections 4.1 and 5;
 facebookresearch/SlowFast, the AVA data set.
@@ -84,7 +84,7 @@ def jitter_short_side(
 def random_crop_offset(rng: np.random.Generator, height: int, width: int, size: int) -> tuple[int, int]:
     """Draw the top left corner (y, x) of a square crop of ``size`` pixels.
 
-    The last possible offset never occurs (unless it is the only one), as in the recipe of the published models.
+    The last possible offset never occurs (unless it is the only one), as in the published models' recipe.
     """
     _check_crop(height, width, size)
     y = int(rng.integers(0, height - size)) if height > size else 0
@@ -145,13 +145,15 @@ def clip_to_tensor(
         order: of the channels in the result.
 
     Returns:
-        [3, T, H, W] float32 in [0, 1].
+        [3, T, H, W] float32 in [0, 1], contiguous.
     """
-    stacked = np.ascontiguousarray(frames if isinstance(frames, np.ndarray) else np.stack(frames))
-    clip = torch.from_numpy(stacked).permute(3, 0, 1, 2)
-    if order is ChannelOrder.RGB:
-        clip = clip.flip(0)
-    return clip.to(torch.float32).div_(255.0)
+    clip = torch.empty((3, len(frames), *frames[0].shape[:2]), dtype=torch.float32)
+    planes = (2, 1, 0) if order is ChannelOrder.RGB else (0, 1, 2)
+    for position, frame in enumerate(frames):
+        pixels = torch.from_numpy(np.ascontiguousarray(frame))
+        for channel, plane in enumerate(planes):
+            clip[channel, position] = pixels[..., plane]
+    return clip.div_(255.0)
 
 
 def normalise(clip: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -184,7 +186,7 @@ def normalise_clip(
     Returns:
         [3, T, H, W] float32, contiguous.
     """
-    return normalise(clip_to_tensor(frames, order), mean, std).contiguous()
+    return normalise(clip_to_tensor(frames, order=order), mean, std)
 
 
 def _check_crop(height: int, width: int, size: int) -> None:
