@@ -27,9 +27,10 @@ from ava_detect.engine.prefetch import prefetch
 from ava_detect.engine.tracker import Tracker
 from ava_detect.models import split_pathways
 from ava_detect.output.results import KeyframeResult
-from ava_detect.video.clip_sampler import ClipSampler, keyframe_grid
+from ava_detect.video.clip_sampler import ClipSampler
+from ava_detect.video.keyframes import KeyframeGrid
 from ava_detect.video.reader import VideoReader
-from ava_detect.video.transforms import normalise_clip, resize_short_side, scale_boxes
+from ava_detect.video.transforms import ChannelOrder, normalise_clip, resize_short_side, scale_boxes
 from person_detector import PersonBoxes
 
 FindPeople = Callable[[str, KeyframeClip], PersonBoxes]
@@ -69,7 +70,7 @@ class Predictor:
         self.cfg, self.find_people = cfg, find_people
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        self.every, self.start, self.end = every, start, end
+        self.grid = KeyframeGrid(every, start=start, end=end)
         self.person_thresh, self.track = person_thresh, track
         self.batch = batch or (1 if self.device.type == "cpu" else 8)
         self.sampler = ClipSampler(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
@@ -99,10 +100,14 @@ class Predictor:
         occupied = [n for n, people in enumerate(boxes) if len(people)]
         if not occupied:
             return np.zeros((0, self.num_classes), np.float32)
-        frames = torch.from_numpy(np.stack([clips[n].frames for n in occupied])).to(self.device)
-        clip = normalise_clip(frames, mean=self.cfg.DATA.MEAN, std=self.cfg.DATA.STD)  # [N, 3, T, H, W]
+        clip = torch.stack([self._normalised(clips[n].frames) for n in occupied]).to(self.device)
         rois = torch.cat([_rois(row, clips[n], boxes[n]) for row, n in enumerate(occupied)]).to(self.device)
         return self._model(split_pathways(clip, self.cfg), rois).float().cpu().numpy()
+
+    def _normalised(self, frames: np.ndarray) -> Tensor:
+        """Turn [T, H, W, 3] uint8 frames into the network's [3, T, H, W]."""
+        order = ChannelOrder.BGR if self.cfg.AVA.BGR else ChannelOrder.RGB
+        return normalise_clip(frames, self.cfg.DATA.MEAN, self.cfg.DATA.STD, order=order)
 
     def resize(self, image: np.ndarray) -> np.ndarray:
         """Resize a full picture [H, W, 3] to the test size of the action model."""
@@ -154,8 +159,7 @@ class VideoRun:
             last = result.time
             if tracker:
                 tracker.recall(result.time, result.boxes, result.person_ids)
-        grid = keyframe_grid(self.predictor.every, start=self.predictor.start, end=self.predictor.end)
-        return itertools.dropwhile(lambda moment: moment <= last, grid)
+        return itertools.dropwhile(lambda moment: moment <= last, self.predictor.grid)
 
     def _timed(self, clips: Iterator[KeyframeClip]) -> Iterator[KeyframeClip]:
         while True:
@@ -170,7 +174,7 @@ class VideoRun:
         predictor = self.predictor
         started = time.perf_counter()
         found = [predictor.find_people(self.video_id, clip) for clip in batch]
-        people = [_above(persons, predictor.person_thresh) for persons in found]
+        people = [persons.above(predictor.person_thresh) for persons in found]
         persons_done = time.perf_counter()
         scores = predictor.score(batch, [persons.boxes for persons in people])
         self.seconds["persons"] += persons_done - started
@@ -187,11 +191,6 @@ class VideoRun:
                 action_scores=scores[ends[n] - len(people[n].boxes) : ends[n]],
                 best_person_score=float(max(found[n].scores, default=nan)),
             )
-
-
-def _above(people: PersonBoxes, threshold: float) -> PersonBoxes:
-    keep = people.scores >= threshold
-    return PersonBoxes(people.boxes[keep], people.scores[keep])
 
 
 def _ids(tracker: Tracker | None, moment: float, people: PersonBoxes) -> np.ndarray:
