@@ -1,4 +1,4 @@
-"""Residual blocks: y = ReLU(shortcut(x) + branch(x)), with the temporal kernel on the branch's first convolution.
+"""Residual blocks: y = ReLU(shortcut(x) + branch(x)), the temporal kernel on the branch's first convolution.
 
 A network takes bottleneck blocks (depth 50, 101) or basic blocks (depth 18, 34); see ``pathway.DEPTHS``.
 """
@@ -75,12 +75,12 @@ class BottleneckBlock(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module:
-        """The norm that ends the branch; training may start it at zero, so that the block starts as identity."""
+        """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm_c
 
     @property
     def final_conv(self) -> nn.Conv3d:
-        """The convolution that ends the branch; training may start it at zero instead."""
+        """The convolution that ends the branch."""
         return self.conv_c
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,8 +95,8 @@ class BottleneckBlock(nn.Module):
 class BasicBlock(nn.Module):
     """The block of ResNet-18 and ResNet-34: two 3x3 convolutions.
 
-    The first one carries the temporal kernel, as convolution a of the bottleneck does; the widths are those of
-    the image networks (64, 128, 256, 512), without the bottleneck's factor of four.
+    The first one carries the temporal kernel, as convolution a of the bottleneck does; the widths are those
+    of the image networks (64, 128, 256, 512), without the bottleneck's factor of four.
 
     ::
 
@@ -105,7 +105,8 @@ class BasicBlock(nn.Module):
         |  b   1 x 3 x 3, norm         [N, C_out, T, H/s, W/s]
         + shortcut(x), ReLU
 
-    Reference: He et al., Deep Residual Learning, figure 5. The paper has no basic-block SlowFast: docs/models.md.
+    Reference: He et al., Deep Residual Learning, figure 5. SlowFast's paper has no basic blocks; what was
+    decided here is in docs/models.md.
     """
 
     def __init__(
@@ -142,12 +143,12 @@ class BasicBlock(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module:
-        """The norm that ends the branch; training may start it at zero, so that the block starts as identity."""
+        """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm_b
 
     @property
     def final_conv(self) -> nn.Conv3d:
-        """The convolution that ends the branch; training may start it at zero instead."""
+        """The convolution that ends the branch."""
         return self.conv_b
 
     def forward(self, x: Tensor) -> Tensor:

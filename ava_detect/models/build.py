@@ -6,11 +6,13 @@
 from fractions import Fraction
 from math import log
 
+import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from ava_detect.config.schema import Config
 from ava_detect.models.classification_head import ClassificationHead, Window
+from ava_detect.models.cost import Cost, count_cost
 from ava_detect.models.initialisation import initialise
 from ava_detect.models.inputs import pathway_clips
 from ava_detect.models.lateral import LateralSpec
@@ -44,10 +46,10 @@ TEMPORAL_POOL = {"c2d": 2, "i3d": 2}
 
 
 def build_model(cfg: Config) -> SlowFast:
-    """Build the network that ``cfg`` describes, with its initial weights, in training mode, on the CPU.
+    """Build the network that ``cfg`` describes, with its initial weights, in training mode.
 
-    ``model(clips, boxes)`` takes one clip per pathway, slowest first, and for DETECTION.ENABLE boxes [R, 5]. It
-    returns scores [R, K] or [N, K] in evaluation mode and logits in training mode.
+    ``model(clips, boxes)`` takes one clip per pathway, slowest first, and boxes [R, 5] where DETECTION.ENABLE
+    is set. It returns scores [R, K] or [N, K] in evaluation mode and logits in training mode.
 
     Raises:
         ValueError: the settings do not fit together in a way that ``load_config`` does not look for.
@@ -87,6 +89,21 @@ def split_pathways(clip: Tensor, cfg: Config) -> list[Tensor]:
         ValueError: F is not a multiple of α, or the clip has neither 3 channels nor 5 (flow supplied).
     """
     return pathway_clips(clip, pathway_specs(cfg), slow_frames=cfg.SLOWFAST.SLOW_FRAMES)
+
+
+def estimate_cost(cfg: Config, *, height: int, width: int) -> Cost:
+    """Count the parameters and the multiply-adds of ``build_model(cfg)`` for one clip, without running it.
+
+    Args:
+        cfg: the network's config.
+        height: of the clip, pixels.
+        width: of the clip, pixels.
+    """
+    with torch.device("meta"):  # shapes without memory
+        model = build_model(cfg)
+        # five channels, so that optical flow, where a pathway sees it, need not be computed
+        clip = torch.empty(1, 5, cfg.DATA.NUM_FRAMES, height, width)
+        return count_cost(model, split_pathways(clip, cfg))
 
 
 def pathway_specs(cfg: Config) -> tuple[PathwaySpec, ...]:
@@ -137,7 +154,7 @@ def _pathway(
     depth: int = 0,
     groups: int = 0,
 ) -> PathwaySpec:
-    """Return pathway ``p``: what is special to it, and its entry in every setting that has one per pathway."""
+    """Return pathway ``p``: what is special to it, and its entry in the settings that have one for each."""
     resnet, nonlocals = cfg.RESNET, cfg.NONLOCAL
     return PathwaySpec(
         frame_ratio=frame_ratio,
@@ -209,7 +226,8 @@ def _training_map(cfg: Config, spec: PathwaySpec, pathways: tuple[PathwaySpec, .
     """Return (t, h, w) of the last map of one pathway for a clip of the training size."""
     if spec.input_form == "half":
         raise ValueError(
-            "a pathway at half resolution has other window positions than the Slow one; set MODEL.HEAD_POOL global"
+            "a pathway at half resolution has fewer window positions than the Slow one; "
+            "set MODEL.HEAD_POOL global"
         )
     frames = cfg.DATA.NUM_FRAMES // pathways[-1].frame_ratio * spec.frame_ratio // spec.temporal_pool
     side = cfg.DATA.TRAIN_CROP_SIZE // spec.stride

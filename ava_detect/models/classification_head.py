@@ -17,8 +17,8 @@ Window = tuple[int, int, int]
 class ClassificationHead(nn.Module):
     """Average the maps over windows as large as the training crop's map and classify each window.
 
-    A clip of the training size has one window. A larger one, in testing, has several: the activation is applied
-    at every position and the scores are averaged, which is not the activation of the average.
+    A clip of the training size has one window. A larger one, in testing, has several: the activation is
+    applied at every position and the scores are averaged, which is not the activation of the average.
 
     ::
 

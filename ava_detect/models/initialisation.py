@@ -16,8 +16,8 @@ def initialise(
 
     Args:
         network: any part of the package, changed in place.
-        zero_final_norm: start the scale of the last norm of each residual branch and each non-local block at 0,
-            so that these blocks start as identities (Goyal et al., Accurate, Large Minibatch SGD, section 5.1).
+        zero_final_norm: start the scale of the last norm of each residual branch and non-local block at 0, so
+            that the blocks start as identities (Goyal et al., Accurate, Large Minibatch SGD, section 5.1).
         zero_final_conv: start the last convolution of these branches at 0 instead.
         linear_std: standard deviation for linear layers.
     """

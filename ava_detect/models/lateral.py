@@ -194,7 +194,7 @@ def time_to_channel(x: Tensor, frame_ratio: int) -> Tensor:
 
 
 def _enlarged_to(slow: Tensor, lateral: Tensor) -> Tensor:
-    """Give ``lateral`` the height and width of ``slow``; a no-op unless the faster pathway sees half of them."""
+    """Give ``lateral`` the height and width of ``slow``; they differ where Fast sees half of them."""
     if lateral.shape[3:] == slow.shape[3:]:
         return lateral
     return F.interpolate(lateral, size=(lateral.shape[2], slow.shape[3], slow.shape[4]), mode="nearest")

@@ -70,12 +70,12 @@ class NonLocal(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module:
-        """The norm that ends the branch; training may start it at zero, so that the block starts as identity."""
+        """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm
 
     @property
     def final_conv(self) -> nn.Conv3d:
-        """The convolution that ends the branch; training may start it at zero instead."""
+        """The convolution that ends the branch."""
         return self.out
 
     def forward(self, x: Tensor) -> Tensor:

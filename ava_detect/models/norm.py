@@ -23,8 +23,8 @@ def batch_norm(channels: int) -> nn.Module:
 def sync_batch_norm(process_group: dist.ProcessGroup | None = None) -> Norm:
     """Return a maker of batch norms that share their statistics over ``process_group``.
 
-    Without an initialised process group the layers behave as plain ones, so that a network built this way also
-    runs alone.
+    Without an initialised process group the layers behave as plain ones, so that such a network also runs
+    alone.
     """
 
     def make(channels: int) -> nn.Module:

@@ -1,8 +1,8 @@
 """One pathway: a column of the paper's Table 1, from conv1 to res5.
 
-A ``PathwaySpec`` says in plain numbers what the column holds; ``Pathway`` is the network built from it. What a
-pathway *is* in the paper's sense stands first in the spec: how many frames it sees, how wide it is, where its
-temporal kernels are, and in what form it sees the clip.
+A ``PathwaySpec`` says in plain numbers what the column holds; ``Pathway`` is the network built from it. What
+a pathway *is* in the paper's sense stands first in the spec: how many frames it sees, how wide it is, where
+its temporal kernels are, and in what form it sees the clip.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class PathwaySpec:
         frame_ratio: frames per frame of the slowest pathway; 1 for Slow, α for Fast.
         channel_ratio: channels per channel of the Slow pathway, rounded down; 1 for Slow, β = 1/8 for Fast.
         temporal_kernels: of conv1 and the blocks of res2 .. res5.
-        input_form: what the pathway sees: RGB frames, gray ones, differences, optical flow, half the resolution.
+        input_form: what the pathway sees: RGB, gray values, differences, optical flow, half the resolution.
 
     The residual network's:
 
@@ -76,10 +76,10 @@ class PathwaySpec:
         depth: 18, 34 (basic blocks), 50, 101 (bottlenecks).
         width: channels of conv1 before ``channel_ratio``; res2 .. res5 give 4, 8, 16, 32 times as
             many (bottlenecks) or 1, 2, 4, 8 times (basic blocks).
-        inner_width: channels inside res2's bottlenecks before ``channel_ratio``; doubled from stage to stage.
+        inner_width: channels inside res2's bottlenecks before ``channel_ratio``; doubled in each next stage.
         groups: of the 3x3 convolutions of the bottlenecks (ResNeXt).
-        temporal_blocks: for res2 .. res5, how many blocks follow ``temporal_kernels``; later ones have kernel 1.
-            None is all. 6 of res4's 23 in the networks called R101_50_50.
+        temporal_blocks: for res2 .. res5, how many blocks follow ``temporal_kernels``; later ones have kernel
+            1. None is all. It is 6 of res4's 23 in the networks called R101_50_50.
         strides: spatial, of the first block of res2 .. res5.
         dilations: spatial, of all blocks of res2 .. res5.
         stride_on_1x1: the stride is on the first 1x1 of a bottleneck, not on the 3x3.
@@ -151,7 +151,7 @@ class PathwaySpec:
 
     @property
     def stride(self) -> int:
-        """Pixels of the clip per cell of the last map: 32, or 16 where res5 is dilated; twice that for half."""
+        """Pixels of the clip per cell of the last map: 32, or 16 for AVA; twice that at half resolution."""
         stride = 4 * (2 if self.input_form == "half" else 1)
         for stage_stride in self.strides:
             stride *= stage_stride
@@ -172,7 +172,7 @@ class Pathway(nn.Module):
 
     Args:
         spec: what the pathway is made of.
-        added_channels: channels that lateral connections add before res2 .. res5; zeros in the fastest pathway.
+        added_channels: channels that lateral connections add before res2 .. res5; 0 in the fastest pathway.
         norm: makes the normalisation layers.
     """
 
@@ -197,7 +197,7 @@ class Pathway(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Run the pathway alone, without connections: [N, C_in, T, H, W] to [N, C, T, H / stride, W / stride]."""
+        """Run the pathway unconnected: [N, C_in, T, H, W] to [N, C, T, H / stride, W / stride]."""
         x = self.temporal_pool(self.res2(self.stem(x)))
         return self.res5(self.res4(self.res3(x)))
 

@@ -40,7 +40,7 @@ class RoIHead(nn.Module):
         context: also pool the whole map on an S x S grid and concatenate it after the RoI's features.
         concat: order of the pathways in the feature vector.
         mlp_dim: width of a hidden layer before the classifier; 0 is none.
-        background_column: the classifier has K + 1 rows; row 0 is background and does not appear in the output.
+        background_column: the classifier has K + 1 rows; row 0 is background and is left out of the output.
         dropout: rate before the classifier.
         detach: let no gradient pass from the classifier to the trunk (linear probing).
         activation: of the scores in evaluation mode.
@@ -145,7 +145,7 @@ def _classifier(features: int, mlp_dim: int, outputs: int) -> nn.Module:
 
 
 def _checked(boxes: Tensor | None, clips: int) -> Tensor:
-    """Return ``boxes`` when each of them names one of so many clips; RoIAlign would read outside its input."""
+    """Return ``boxes`` if each names one of so many clips; RoIAlign would read outside its input."""
     if boxes is None:
         raise ValueError("an action head needs person boxes: [R, 5] (clip index, x1, y1, x2, y2)")
     if boxes.ndim != 2 or boxes.shape[1] != 5:

@@ -34,8 +34,9 @@ class SlowFast(nn.Module):
         res5    [N, 2048, T, H/32, W/32]             [N, 256, αT, H/32, W/32]     H/16, W/16 for AVA
         head    pooled and concatenated: [.., 2304] -> linear -> scores
 
-    An arrow is a lateral connection: the slower pathway's next stage sees its own map and what it received. All
-    connections of a row happen at once: a middle pathway sends its own stage's output, not what it just received.
+    An arrow is a lateral connection: the slower pathway's next stage sees its own map and what it received.
+    All connections of a row happen at once: a middle pathway sends its own stage's output, not what it just
+    received. C2D and I3D have one pathway and a max pool over time between res2 and res3.
 
     Args:
         pathways: what each pathway is made of, slowest first.
@@ -56,7 +57,8 @@ class SlowFast(nn.Module):
         norm: Norm,
     ) -> None:
         super().__init__()
-        _check_frame_ratios([spec.frame_ratio for spec in pathways])
+        self.frame_ratios = [spec.frame_ratio for spec in pathways]
+        _check_frame_ratios(self.frame_ratios)
         connections = [_connections(slow, fast, lateral, norm) for slow, fast in pairwise(pathways)]
         added = [[connection.added_channels for connection in column] for column in connections]
         added.append([0] * len(CONNECTED))  # nothing joins the fastest pathway
@@ -94,8 +96,7 @@ class SlowFast(nn.Module):
         Returns:
             The map after res5 of each pathway, slowest first: [N, C, T, H / stride, W / stride].
         """
-        if len(clips) != len(self.pathways):
-            raise ValueError(f"{len(clips)} clips for {len(self.pathways)} pathways")
+        self._check_clips(clips)
         x = self._run("stem", clips)
         x = self._join("stem", x)
         x = self._run("res2", x)
@@ -106,6 +107,14 @@ class SlowFast(nn.Module):
         x = self._run("res4", x)
         x = self._join("res4", x)
         return self._run("res5", x)
+
+    def _check_clips(self, clips: Sequence[Tensor]) -> None:
+        """Raise ValueError unless there is a clip for every pathway, of lengths in the frame ratios."""
+        if len(clips) != len(self.frame_ratios):
+            raise ValueError(f"{len(clips)} clips for {len(self.frame_ratios)} pathways")
+        frames = [clip.shape[2] for clip in clips]
+        if frames != [frames[0] * ratio for ratio in self.frame_ratios]:
+            raise ValueError(f"clips of {frames} frames for pathways with frame ratios {self.frame_ratios}")
 
     def _run(self, part: str, x: Sequence[Tensor]) -> list[Tensor]:
         """Run one part in every pathway: a row of Table 1."""
