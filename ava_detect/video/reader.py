@@ -48,6 +48,7 @@ class VideoInfo:
         fps: the stated average rate; ``None`` when absent or absurd. For show; no time is made of it.
         variable_rate: whether frames are unevenly spaced; ``None`` when the file's index does not tell.
         duration_s: stated length of the video stream; ``None`` when absent.
+        time_base: seconds per unit of the file's timestamps.
         start_s: time of t = 0 on the container's clock, which the sound shares; 0 without timestamps.
         has_audio: whether there is a sound stream.
         interlaced: whether the first frame is interlaced (frames are deinterlaced).
@@ -64,6 +65,7 @@ class VideoInfo:
     fps: Fraction | None
     variable_rate: bool | None
     duration_s: float | None
+    time_base: Fraction
     start_s: float
     has_audio: bool
     interlaced: bool
@@ -129,6 +131,7 @@ class VideoReader:
         self._container = open_container(self.path)
         try:
             self._stream = find_video_stream(self._container, self.path)
+            self._time_base = self._stream.time_base or Fraction(1, 1000)
             context = self._stream.codec_context
             context.thread_type = "AUTO"
             context.thread_count = threads
@@ -162,9 +165,8 @@ class VideoReader:
         return self._frames()
 
     def _frames(self) -> Iterator[Frame]:
-        time_base = self._stream.time_base or Fraction(1, 1000)
         step_s = nominal_step(self.info.fps)
-        clock = FrameClock(time_base, self._origin(), step_s)
+        clock = FrameClock(self._time_base, self._origin(), step_s)
         to_bgr = BgrConverter(self._first.width, self._first.height)
         last_s = 0.0
         for idx, (time, decoded) in enumerate(self._timed(clock)):
@@ -187,7 +189,7 @@ class VideoReader:
                 yield from ((waiting.popleft(), ready) for ready in deinterlacer.push(None))
                 deinterlacer = None
             if deinterlacer is None and decoded.interlaced_frame:
-                deinterlacer, size = Deinterlacer(decoded, self._stream.time_base or Fraction(1, 1000)), now
+                deinterlacer, size = Deinterlacer(decoded, self._time_base), now
             if deinterlacer is None:
                 yield waiting.popleft(), decoded
             else:
@@ -220,7 +222,7 @@ class VideoReader:
         width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         rate = stream.average_rate or stream.guessed_rate
-        origin, time_base = self._origin(), stream.time_base
+        origin = self._origin()
         return VideoInfo(
             path=self.path,
             container=self._container.format.name,
@@ -233,7 +235,8 @@ class VideoReader:
             fps=rate if rate is not None and plausible_rate(rate) else None,
             variable_rate=_variable_rate(stream),
             duration_s=_stated_duration_s(self._container, stream),
-            start_s=float(origin * time_base) if origin is not None and time_base is not None else 0.0,
+            time_base=self._time_base,
+            start_s=0.0 if origin is None else float(origin * self._time_base),
             has_audio=bool(self._container.streams.audio),
             interlaced=first.interlaced_frame,
         )
