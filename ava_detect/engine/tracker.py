@@ -1,9 +1,10 @@
 """Gives the same person the same id from keyframe to keyframe.
 
 Keyframes are about a second apart, so a box has moved between them, often off itself. A person of the last
-keyframes may stand where it stood or where its motion carries it; each found box is charged for lack of overlap,
+keyframes may be where it was or where its motion carries it; each found box is charged for lack of overlap,
 for distance and for change of size against both, and the cheaper one counts. The pairs that cost least in all
-are linked (Kuhn 1955, the Hungarian method). Nothing looks at pixels.
+are linked (Kuhn 1955, the Hungarian method). Nothing looks at pixels, so people are linked across a cut as
+well when they happen to stand in the same place.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _SPEED = 1.0  # heights per second; brisk walking is 0.9
 _MAX_REACH = 1.6  # after a long gap, being near says little
 _MAX_SIZE_RATIO = 2.0  # of the geometric mean side; coming close, or sitting down behind a desk
 _KEPT_MOTION = 0.5  # of the last motion goes on; people turn around
+_TIME_SLACK_S = 1e-6  # start + k * every is not exact
 _NEW = 3.0  # cost of leaving a person and a box unlinked; above what any allowed pair costs
 
 
@@ -44,12 +46,12 @@ class _Track:
 class Tracker:
     """Links people through one video, keyframe by keyframe.
 
-    The same boxes give the same ids, in whatever order they come. Ids count from 1 in the order in which people
-    appear; the surer box gets the lower one.
+    The same boxes give the same ids, in whatever order they come. Ids count from 1 in the order in which
+    people appear; the surer box gets the lower one.
 
     Args:
-        max_gap_s: a person who was not seen for longer gets a new id when coming back; two missed keyframes at
-            one a second.
+        max_gap_s: a person who was not seen for longer gets a new id when coming back; the default bridges
+            two missed keyframes at one a second. The people of the last keyframe are linked in any case.
     """
 
     def __init__(self, *, max_gap_s: float = 3.0) -> None:
@@ -102,8 +104,12 @@ class Tracker:
     def _advance(self, time: float) -> None:
         if not time > self._last_time:
             raise ValueError(f"keyframe at {time} s does not come after {self._last_time} s")
+        self._tracks = [
+            track
+            for track in self._tracks
+            if track.time == self._last_time or time - track.time <= self.max_gap_s + _TIME_SLACK_S
+        ]
         self._last_time = time
-        self._tracks = [track for track in self._tracks if time - track.time <= self.max_gap_s + 1e-6]
 
     def _link(self, time: float, boxes: np.ndarray) -> np.ndarray:
         """Return the ids [R] of boxes that continue a track, -1 for the others."""
@@ -127,7 +133,7 @@ class Tracker:
 
 
 def _link_cost(track: _Track, time: float, boxes: np.ndarray) -> np.ndarray:
-    """Return the cost [R] in [0, _NEW) of linking a track to each box; _NEW where that cannot be the person."""
+    """Return the cost [R] of linking a track to each box; _NEW where that cannot be the person."""
     reach = min(_REACH + _SPEED * (time - track.time), _MAX_REACH)
     stayed = _box_cost(track.box, boxes, reach)
     went_on = _box_cost(track.moved(time), boxes, reach)

@@ -1,0 +1,59 @@
+"""A small real network and real little videos for the engine's tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from ava_detect.config import Config, parse_config
+from ava_detect.models import build_model
+
+TINY = """
+MODEL: {ARCH: slowfast, NUM_CLASSES: 6, HEAD_ACT: sigmoid}
+RESNET: {DEPTH: 18, WIDTH_PER_GROUP: 8, TRANS_FUNC: basic_transform,
+  SPATIAL_STRIDES: [[1], [2], [2], [1]], SPATIAL_DILATIONS: [[1], [1], [1], [2]]}
+DETECTION: {ENABLE: true}
+DATA: {NUM_FRAMES: 8, SAMPLING_RATE: 2, TEST_CROP_SIZE: 64}
+SLOWFAST: {ALPHA: 4, BETA_INV: 4, FUSION_KERNEL_SZ: 5}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_cfg() -> Config:
+    return parse_config(TINY, source="tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_cfg: Config) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_model(tiny_cfg).eval()
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that encodes a square moving over noise."""
+
+    def make(name: str = "video.mp4", *, frames: int = 75, fps: int = 25, size: tuple[int, int] = (96, 128)) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
+            stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
+            for image in _pictures(frames, size):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            container.mux(stream.encode())
+        return path
+
+    return make
+
+
+def _pictures(count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(0)
+    ground = random.integers(0, 80, (*size, 3), np.uint8)
+    for k in range(count):
+        image = ground.copy()
+        left = k % (size[1] - 24)
+        image[20:60, left : left + 24] = 255
+        yield image
