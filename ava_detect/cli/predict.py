@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ava_detect.cli.number_types import positive_count, positive_number, seconds, share
 from ava_detect.cli.overrides import add_set_flag
 
 DESCRIPTION = "Find people in videos and say what each of them does."
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     _input_arguments(parser.add_argument_group("input"))
-    _output_arguments(parser.add_argument_group("output (several allowed; none: the strongest actions are printed)"))
+    _output_arguments(
+        parser.add_argument_group("output (several allowed; none: the strongest actions are printed)")
+    )
     _model_arguments(parser.add_argument_group("model"))
     _speed_arguments(parser.add_argument_group("speed"))
     _drawing_arguments(parser.add_argument_group("drawing, with --video"))
@@ -37,12 +40,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _input_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("inputs", nargs="+", metavar="INPUT", help="video file, folder or glob")
-    group.add_argument("--boxes", type=Path, metavar="FILE.csv", help="use these person boxes, not the detector")
     group.add_argument(
-        "--every", type=_positive, default=1.0, metavar="SECONDS", help="between keyframes (default 1.0, as AVA)"
+        "--boxes", type=Path, metavar="FILE.csv", help="use these person boxes, not the detector"
     )
-    group.add_argument("--start", type=_seconds, default=0.0, metavar="SECONDS", help="first keyframe (default 0)")
-    group.add_argument("--end", type=_seconds, metavar="SECONDS", help="no keyframe after this (default: the end)")
+    group.add_argument(
+        "--every",
+        type=positive_number,
+        default=1.0,
+        metavar="SECONDS",
+        help="between keyframes (default 1.0, as AVA)",
+    )
+    group.add_argument(
+        "--start", type=seconds, default=0.0, metavar="SECONDS", help="first keyframe (default 0)"
+    )
+    group.add_argument(
+        "--end", type=seconds, metavar="SECONDS", help="no keyframe after this (default: the end)"
+    )
     group.add_argument(
         "--time-offset",
         type=float,
@@ -54,10 +67,18 @@ def _input_arguments(group: argparse._ArgumentGroup) -> None:
 
 def _output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--out", action="append", default=[], metavar="FILE", help=".csv: AVA rows (- is standard output); .json, .jsonl"
+        "--out",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=".csv: AVA rows (- is standard output); .json, .jsonl",
     )
-    group.add_argument("--table", type=Path, metavar="FILE.csv", help="header, pixels, action names, person ids")
-    group.add_argument("--video", type=Path, metavar="FILE.mp4", help="annotated video; a folder for several inputs")
+    group.add_argument(
+        "--table", type=Path, metavar="FILE.csv", help="header, pixels, action names, person ids"
+    )
+    group.add_argument(
+        "--video", type=Path, metavar="FILE.mp4", help="annotated video; a folder for several inputs"
+    )
     group.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     group.add_argument("--resume", action="store_true", help="go on with the run that was interrupted")
     group.add_argument("--json", action="store_true", help="the summary on standard output as JSON")
@@ -65,19 +86,30 @@ def _output_arguments(group: argparse._ArgumentGroup) -> None:
 
 def _model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--weights", metavar="NAME|FILE", help="see: ava-detect models list (default slowfast-r101-nl-8x8-ava22)"
+        "--weights",
+        metavar="NAME|FILE",
+        help="see: ava-detect models list (default slowfast-r101-nl-8x8-ava22)",
     )
     group.add_argument("--cfg", metavar="FILE", help="for weights that do not bring their config")
     add_set_flag(group)
     group.add_argument("--labels", metavar="FILE", help="label map the weights were trained with (.pbtxt)")
     group.add_argument(
-        "--detector-weights", metavar="NAME|FILE", help="of the person detector (default faster-rcnn-r50-fpn-coco)"
+        "--detector-weights",
+        metavar="NAME|FILE",
+        help="of the person detector (default faster-rcnn-r50-fpn-coco)",
     )
     group.add_argument(
-        "--person-thresh", type=_share, metavar="X", help="higher: fewer, surer people (default: the detector's)"
+        "--person-thresh",
+        type=share,
+        metavar="X",
+        help="higher: fewer, surer people (default: the detector's)",
     )
     group.add_argument(
-        "--min-score", type=_share, default=0.05, metavar="X", help="actions below are not written (default 0.05)"
+        "--min-score",
+        type=share,
+        default=0.05,
+        metavar="X",
+        help="actions below are not written (default 0.05)",
     )
     group.add_argument(
         "--track", action=argparse.BooleanOptionalAction, default=True, help="the same id for the same person"
@@ -90,12 +122,18 @@ def _speed_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--precision", default="auto", help="auto, fp32, bf16, fp16 (default auto: half on CUDA, else fp32)"
     )
-    group.add_argument("--batch", type=_batch, default=None, metavar="N", help="keyframes at once (default auto)")
+    group.add_argument("--batch", type=positive_count, metavar="N", help="keyframes at once (default auto)")
 
 
 def _drawing_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--top-k", type=int, default=5, metavar="N", help="actions per person (default 5)")
     group.add_argument(
-        "--label-thresh", type=_share, default=0.3, metavar="X", help="actions below are not drawn (default 0.3)"
+        "--top-k", type=positive_count, default=5, metavar="N", help="actions per person (default 5)"
+    )
+    group.add_argument(
+        "--label-thresh",
+        type=share,
+        default=0.3,
+        metavar="X",
+        help="actions below are not drawn (default 0.3)",
     )
     group.add_argument("--no-timestamp", action="store_true", help="no clock in the corner")
