@@ -103,6 +103,24 @@ def read_detector_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
     return {name.removeprefix("module."): _to_numpy(tensor) for name, tensor in tensors.items()}
 
 
+def read_safetensors_metadata(path: str | Path) -> dict[str, str]:
+    """Read the metadata in the header of a safetensors file, without the tensors.
+
+    Returns:
+        Name -> text; empty for a file of another kind.
+
+    Raises:
+        WeightsError: the file cannot be opened, or its header is damaged.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        try:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _safetensors_metadata(data) if _is_safetensors(data) else {}
+        except RefusedPickle as error:
+            raise WeightsError(f"{path}: {error}.", hint=_HINT) from error
+
+
 _HINT = (
     "Checkpoints of PySlowFast, pytorchvideo, mmaction2, torchvision, Caffe2, Detectron2 and of this\n"
     "project are read; nothing in a file is ever executed."
@@ -175,13 +193,21 @@ def _read_safetensors(path: Path, data: mmap.mmap) -> Checkpoint:
     import safetensors
     from safetensors.torch import load
 
-    length = struct.unpack("<Q", data[:8])[0]
     try:
         tensors = load(data[:])  # checks every offset against the file's length
-        header = json.loads(data[8 : 8 + length])
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise RefusedPickle(f"is a damaged safetensors file ({error})") from error
-    return Checkpoint(path, "safetensors", "", tensors, dict(header.get("__metadata__", {})))
+    return Checkpoint(path, "safetensors", "", tensors, dict(_safetensors_metadata(data)))
+
+
+def _safetensors_metadata(data: mmap.mmap) -> dict[str, str]:
+    length = struct.unpack("<Q", data[:8])[0]
+    try:
+        header = json.loads(data[8 : 8 + length])
+        metadata = header.get("__metadata__", {})
+        return {str(name): str(text) for name, text in metadata.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise RefusedPickle(f"is a damaged safetensors file ({error})") from error
 
 
 def _read_torch_zip(path: Path, file: BinaryIO) -> Checkpoint:
