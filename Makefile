@@ -30,7 +30,7 @@ $(READY): setup.cfg constraints.txt person_detector/install.py
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python -m ava_detect.demo --out demo
+	$(BIN)/ava-detect demo --out demo
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow and not gpu' -n $(WORKERS)

@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "look for faults in data, boxes, predictions, label maps, videos",
     "models": "published weights: list, info, fetch, convert",
     "config": "show or compare effective configurations, with the origin of each value",
+    "demo": "the whole road on a packaged clip",
     "doctor": "is this machine fit; report for bug reports",
 }
 
