@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ava_detect.config.schema import Config
+from ava_detect.config import Config
 from ava_detect.models.classification_head import ClassificationHead, Window
 from ava_detect.models.cost import Cost, count_cost
 from ava_detect.models.initialisation import initialise
