@@ -9,7 +9,7 @@ from fractions import Fraction
 
 FALLBACK_FPS = Fraction(25)
 MAX_GAP_S = 3600.0  # a longer pause between two frames is a broken timestamp, not a pause
-RESTART_S = 1.0  # a step back of more than this is a clock that was restarted, less is disorder
+RESTART_S = 0.5  # a step back of more than this is a clock that was restarted, less is disorder
 
 
 class FrameClock:

@@ -22,9 +22,9 @@ from av.video.stream import VideoStream
 
 from ava_detect.video.clock import FrameClock, nominal_step, plausible_rate
 from ava_detect.video.completeness import missing_bytes
-from ava_detect.video.decoder import PacketDecoder
+from ava_detect.video.decoder import FrameDecoder
 from ava_detect.video.pixels import BgrConverter, Deinterlacer, clockwise_rotation
-from ava_detect.video.source import MAX_PIXELS, check_size, find_video_stream, open_container
+from ava_detect.video.source import IMAGE_FORMATS, MAX_PIXELS, check_size, find_video_stream, open_container
 from evaluation.errors import VideoError
 
 logger = logging.getLogger(__name__)
@@ -103,8 +103,10 @@ class Damage:
     reason: str
 
     def __str__(self) -> str:
-        minutes, seconds = divmod(int(self.time * 10) / 10, 60)
-        return f"damaged after {int(minutes)}:{seconds:04.1f} ({self.reason})"
+        minutes, tenths = divmod(int(self.time * 10), 600)
+        hours, minutes = divmod(minutes, 60)
+        clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+        return f"damaged after {clock}:{tenths / 10:04.1f} ({self.reason})"
 
 
 class VideoReader:
@@ -136,9 +138,9 @@ class VideoReader:
             context.thread_type = "AUTO"
             context.thread_count = threads
             context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
-            self._decoder = PacketDecoder(self._container, self._stream)
+            self._decoder = FrameDecoder(self._container, self._stream)
             self._decoded = iter(self._decoder)
-            self._first = self._first_frame()
+            self._first, *self._further = self._opening_frames()
             self.info = self._describe(self._first)
         except BaseException:
             self._container.close()
@@ -199,19 +201,30 @@ class VideoReader:
 
     def _from_first(self) -> Iterator[VideoFrame]:
         yield self._first
+        yield from self._further
         yield from self._decoded
 
-    def _first_frame(self) -> VideoFrame:
+    def _opening_frames(self) -> list[VideoFrame]:
+        """Decode the first frame, and a second one where a single frame makes a still image."""
         first = next(self._decoded, None)
         if first is None:
             found = (
-                "none of its frames can be decoded" if self._decoder.packets else "its video stream is empty"
+                "none of its frames can be decoded"
+                if self._decoder.packets_read
+                else "its video stream is empty"
             )
             raise VideoError(f"{self.path}: {found}")
         check_size(first.width, first.height, self.path)
         if self._decoder.skipped:
             logger.warning("%s: the beginning cannot be decoded and is left out", self.path)
-        return first
+        if self._container.format.name not in IMAGE_FORMATS:
+            return [first]
+        second = next(self._decoded, None)
+        if second is None:
+            raise VideoError(
+                f"{self.path}: a still image ({self._container.format.name.upper()}), not a video"
+            )
+        return [first, second]
 
     def _origin(self) -> int | None:
         """Return the timestamp of t = 0: the first frame's, or the stream's start if that frame is lost."""
@@ -244,8 +257,10 @@ class VideoReader:
     def _early_end(self, last_s: float, step_s: float) -> str | None:
         """Find out whether the file ended before it should have, although nothing failed."""
         indexed = len(self._stream.index_entries)
-        if self._decoder.packets < indexed:
-            return f"the file is cut off: {indexed - self._decoder.packets} of {indexed} frames are missing"
+        if self._decoder.packets_read < indexed:
+            return (
+                f"the file is cut off: {indexed - self._decoder.packets_read} of {indexed} frames are missing"
+            )
         expected_s = self.info.duration_s
         short_s = 0.0 if expected_s is None else expected_s - (last_s + step_s)
         missing = missing_bytes(self.path, self.info.container)
@@ -256,7 +271,7 @@ class VideoReader:
     def _note_odd_times(self, clock: FrameClock) -> None:
         if clock.odd:
             logger.warning(
-                "%s: %d frames have no usable timestamp; they follow their predecessors at %.5g fps",
+                "%s: %d timestamps are missing or out of order; %.5g frames per second are assumed there",
                 self.path, clock.odd, float(1 / nominal_step(self.info.fps)),
             )  # fmt: skip
 

@@ -9,6 +9,7 @@ refused before memory is spent on them.
 import difflib
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -32,17 +33,18 @@ FORMATS = (
     *("wv", "loas", "truehd", "mlp"),
 )  # fmt: skip
 
+IMAGE_FORMATS = ("gif", "apng")  # still with one frame, video with more
+
 _HEAD_BYTES = 4096
 _STILL_IMAGES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"), (b"GIF8", "GIF"),
     (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF"), (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
 )  # fmt: skip
 _PLAYLISTS = (
-    (b"#EXTM3U", "M3U/HLS playlist"), (b"ffconcat", "FFmpeg concat list"), (b"[playlist]", "PLS playlist"),
-    (b"<MPD", "DASH manifest"), (b"<SmoothStreamingMedia", "Smooth Streaming manifest"),
-    (b"v=0", "SDP session description"),
+    (b"#EXTM3U", "an M3U/HLS playlist"), (b"ffconcat", "an FFmpeg concat list"),
+    (b"[playlist]", "a PLS playlist"), (b"v=0", "an SDP session description"),
+    (b"<MPD", "a DASH manifest"), (b"<SmoothStreamingMedia", "a Smooth Streaming manifest"),
 )  # fmt: skip
-_CHECK_HINT = "ava-detect check {path} shows what is in the file."
 
 
 def open_container(path: Path) -> InputContainer:
@@ -60,9 +62,7 @@ def open_container(path: Path) -> InputContainer:
             metadata_errors="replace",
         )
     except av.FFmpegError as error:
-        raise VideoError(
-            f"{path}: {_what_it_is(head, error)}", hint=_CHECK_HINT.format(path=path)
-        ) from error  # fmt: skip
+        raise VideoError(f"{path}: {_what_it_is(head, error)}", hint=_check_hint(path)) from error
     except UnicodeEncodeError as error:
         raise VideoError(f"{str(path)!r}: the file name is not valid UTF-8; rename the file") from error
 
@@ -78,7 +78,7 @@ def find_video_stream(container: InputContainer, path: Path) -> VideoStream:
     not_moving = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & not_moving]
     if not moving:
-        raise VideoError(f"{path}: {_what_it_holds(container)}", hint=_CHECK_HINT.format(path=path))
+        raise VideoError(f"{path}: {_what_it_holds(container)}", hint=_check_hint(path))
     # PyAV gives None where FFmpeg has no decoder, although its annotations say otherwise.
     decodable = [stream for stream in moving if getattr(stream, "codec_context", None) is not None]
     if not decodable:
@@ -135,7 +135,11 @@ def _nearby(path: Path) -> str:
 
 
 def _videos_in(folder: Path) -> str:
-    return f"For every video in it: ava-detect predict {folder}/*.mp4 --out actions.csv"
+    return f"For the videos in it: ava-detect predict {shlex.quote(str(folder))}/*.mp4 --out actions.csv"
+
+
+def _check_hint(path: Path) -> str:
+    return f"ava-detect check {shlex.quote(str(path))} shows what is in the file."
 
 
 def _what_it_is(head: bytes, error: av.FFmpegError) -> str:
@@ -143,7 +147,7 @@ def _what_it_is(head: bytes, error: av.FFmpegError) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, name in _PLAYLISTS:
         if text.startswith(magic) or (magic.startswith(b"<") and magic in head):
-            return f"a {name}, which names other files; give the video files themselves"
+            return f"{name}, which names other files; give the video files themselves"
     for magic, name in _STILL_IMAGES:
         if head.startswith(magic):
             return f"a still image ({name}), not a video"
@@ -151,7 +155,18 @@ def _what_it_is(head: bytes, error: av.FFmpegError) -> str:
         return "a still image (WebP), not a video"
     if head[4:8] == b"ftyp" and isinstance(error, av.error.InvalidDataError):
         return "not a video that FFmpeg can read (an MP4 without its index: the recording was cut off?)"
+    if isinstance(error, av.error.ArgumentError):  # recognised, but not one of FORMATS
+        return f"not a video that FFmpeg can read ({'text' if _is_text(head) else 'no video format'})"
+    if isinstance(error, av.error.InvalidDataError):
+        return "not a video that FFmpeg can read (no video stream found)"
     return f"not a video that FFmpeg can read ({(error.strerror or str(error)).lower()})"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head[:-4].decode().replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _what_it_holds(container: InputContainer) -> str:
