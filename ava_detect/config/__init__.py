@@ -1,4 +1,4 @@
-"""Configuration: load a file or a packaged name, change settings, check that they fit, know where each came from.
+"""Configuration: load a file or a packaged name, change settings, check that they fit, know their origins.
 
 ``load_config("ava/slowfast_8x8_r50", ["DATA.NUM_FRAMES", 64]).DATA.NUM_FRAMES``
 """

@@ -1,8 +1,8 @@
 """Give every per-pathway setting one entry per pathway, so that models read ``[stage][pathway]`` as it is.
 
-A file may be shorter: one entry for all pathways, nothing where a default follows from the network. What stands
-in a file for another number of pathways than the network has is refused, with one exception that published files
-make: NONLOCAL.POOL with two entries for a network of one pathway.
+A file may be shorter: one entry for all pathways, nothing where a default follows from the network. What
+stands in a file for another number of pathways than the network has is refused, with one exception that
+published files make: NONLOCAL.POOL with two entries for a network of one pathway.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ def _spread(cfg: Config, key: str, stages: Sequence[Sequence[_Entry]]) -> _Stage
     for name, stage in zip(STAGES, spread, strict=True):
         if len(stage) != number:
             raise ConfigError(
-                f"{key} ({_origin(cfg, key)}) has {len(stage)} entries for {name}; the network has {number} "
+                f"{key} ({cfg.origin(key)}) has {len(stage)} entries for {name}; the network has {number} "
                 f"pathway{'s' * (number > 1)} (MODEL.ARCH is {cfg.MODEL.ARCH}).",
                 hint="Give one entry per pathway, slowest first, or a single one for all.",
             )
@@ -58,7 +58,7 @@ def _spread(cfg: Config, key: str, stages: Sequence[Sequence[_Entry]]) -> _Stage
 def _require_stages(cfg: Config, key: str, stages: Sequence[object]) -> None:
     if len(stages) != len(STAGES):
         raise ConfigError(
-            f"{key} ({_origin(cfg, key)}) has {len(stages)} entries; expected {len(STAGES)}, one for each of "
+            f"{key} ({cfg.origin(key)}) has {len(stages)} entries; expected {len(STAGES)}, one for each of "
             f"{', '.join(STAGES)}."
         )
 
@@ -69,15 +69,15 @@ def _trans_func(cfg: Config) -> TransFunc:
     derived: TransFunc = "basic_transform" if cfg.RESNET.DEPTH in BASIC_DEPTHS else "bottleneck_transform"
     if key in cfg.written and derived != cfg.RESNET.TRANS_FUNC:
         raise ConfigError(
-            f"{key} ({_origin(cfg, key)}) is {cfg.RESNET.TRANS_FUNC}; {cfg.RESNET.DEPTH} layers are built with "
-            f"{derived}.",
-            hint="Leave it out: it follows from RESNET.DEPTH.",
+            f"{key} ({cfg.origin(key)}) is {cfg.RESNET.TRANS_FUNC}; {cfg.RESNET.DEPTH} layers are built "
+            f"with {derived}.",
+            hint=f"Leave it out or set it to {derived}: it follows from RESNET.DEPTH.",
         )
     return derived
 
 
 def _temporal_blocks(cfg: Config) -> _Stages[int]:
-    """Spread NUM_BLOCK_TEMP_KERNEL; its default, which is that of 50 layers, is cut to what a shallower net has."""
+    """Spread NUM_BLOCK_TEMP_KERNEL; its default, that of 50 layers, is cut to what a shallower net has."""
     key = "RESNET.NUM_BLOCK_TEMP_KERNEL"
     spread = _spread(cfg, key, cfg.RESNET.NUM_BLOCK_TEMP_KERNEL)
     if key in cfg.written:
@@ -96,7 +96,7 @@ def _locations(cfg: Config) -> _Stages[tuple[int, ...]]:
     for name, stage in zip(STAGES, cfg.NONLOCAL.LOCATION, strict=False):
         if number > 1 and len(stage) == 1 and stage[0]:
             raise ConfigError(
-                f"{key} ({_origin(cfg, key)}) lists blocks of {name} for one pathway; the network has {number}.",
+                f"{key} ({cfg.origin(key)}) lists blocks of {name} for one pathway of {number}.",
                 hint="Give a list per pathway, slowest first: [[6, 13, 20], []].",
             )
     return _spread(cfg, key, cfg.NONLOCAL.LOCATION)
@@ -116,12 +116,8 @@ def _input_channels(cfg: Config) -> tuple[int, ...]:
     given = cfg.DATA.INPUT_CHANNEL_NUM
     if key in cfg.written and given != derived:
         raise ConfigError(
-            f"{key} ({_origin(cfg, key)}) is {list(given)}; the pathways of this network take {list(derived)} "
-            "channels.",
-            hint="Leave it out: it follows from MODEL.ARCH and SLOWFAST.FAST_INPUT.",
+            f"{key} ({cfg.origin(key)}) is {list(given)}; the pathways of this network take "
+            f"{list(derived)} channels.",
+            hint=f"Leave it out or set it to {list(derived)}: it follows from SLOWFAST.FAST_INPUT.",
         )
     return derived
-
-
-def _origin(cfg: Config, key: str) -> str:
-    return str(cfg.origin(key))

@@ -32,7 +32,7 @@ def convert(value: object, annotation: Annotation) -> object:
     """Return ``value`` as the annotated type.
 
     Args:
-        value: text, ``None`` or lists of them from a file or the command line, or Python values from a caller.
+        value: text, ``None`` or lists of them from a file or the command line, or a caller's Python values.
         annotation: the annotation of a field of the schema.
 
     Raises:

@@ -1,13 +1,15 @@
-"""Keys of PySlowFast that are no settings here: without effect, or refused because what they ask for is absent.
+"""Keys of PySlowFast that are no settings here: without effect, or refused since what they ask for is absent.
 
 A published YAML, and the full configuration inside a published checkpoint, name hundreds of keys that steer
-other parts of that project. Those change nothing here and are said once. A few would change the result if they
-were ignored; with these set, the file is refused with the reason.
+other parts of that project. Those change nothing here and are said once. A few would change the result if
+they were ignored; with these set, the file is refused with the reason.
 """
 
 import fnmatch
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ava_detect.config.origin import Setting
 
 _COMMAND = "the command says what to do"
 _LAUNCH = "torchrun says how many processes and machines there are"
@@ -56,6 +58,7 @@ _WITHOUT_EFFECT: tuple[tuple[str, str], ...] = (
     ("DATA.TIME_DIFF_PROB", "self-supervised training is not done here"),
     ("DATA.LOADER_CHUNK_*", "lists are read whole"),
     ("DATA.SKIP_ROWS", "lists are read whole"),
+    ("DATA.CROP_SIZE", "DATA.TRAIN_CROP_SIZE and DATA.TEST_CROP_SIZE say it"),
     ("DATA.DUMMY_LOAD", _SETTLED),
     ("DATA.IN22K_TRAINVAL", "image data sets are not read here"),
     ("DATA.IN22k_VAL_IN1K", "image data sets are not read here"),
@@ -131,7 +134,7 @@ _REFUSED: dict[str, tuple[_Refusal, ...]] = {
     "MIXUP.ENABLE": (_Refusal(_on, "mixup and cutmix are not done here"),),
     "BN.NORM_TYPE": (
         _Refusal(_names("sub_"), "sub-batch norm belongs to multigrid training, which is not done here"),
-        _Refusal(_names("apex", "layernorm", "batchnorm1d"), "that normalisation is not built here"),
+        _Refusal(_names("layernorm", "batchnorm1d"), "that normalisation is not built here"),
     ),
     "SOLVER.OPTIMIZING_METHOD": (
         _Refusal(_names("adam", "mt_"), "networks of this family are trained with SGD; Adam is not built in"),
@@ -145,7 +148,35 @@ _REFUSED: dict[str, tuple[_Refusal, ...]] = {
 _ALIASES: dict[str, dict[str, str]] = {
     key: {f"ptv{name}": name for name in ("kinetics", "charades", "ssv2")}
     for key in ("TRAIN.DATASET", "TEST.DATASET")
+} | {"BN.NORM_TYPE": {"sync_batchnorm_apex": "sync_batchnorm"}}
+
+
+# Keys of older versions of PySlowFast, whose checkpoints carry them.
+_RENAMED = {
+    "AVA.TRAIN_PCA_EIGVAL": "DATA.TRAIN_PCA_EIGVAL",
+    "AVA.TRAIN_PCA_EIGVEC": "DATA.TRAIN_PCA_EIGVEC",
 }
+
+
+def renamed(setting: Setting) -> Setting:
+    """Return a setting of an older version of PySlowFast under the name that it has now."""
+    return replace(setting, key=_RENAMED.get(setting.key, setting.key))
+
+
+def without_pool(settings: Sequence[Setting]) -> list[Setting]:
+    """Turn MODEL_NAME ResNet_nopool, a class that PySlowFast once had, into the arch that means the same.
+
+    c2/C2D_NOPOOL_8x8_R50 still names it. C2D without the pool after res2 is the arch slow_c2d.
+    """
+    no_pool = any(each.key == "MODEL.MODEL_NAME" and str(each.value) == "ResNet_nopool" for each in settings)
+    if not no_pool:
+        return list(settings)
+    return [
+        replace(each, value=f"slow_{each.value}")
+        if each.key == "MODEL.ARCH" and each.value in ("c2d", "i3d")
+        else each
+        for each in settings
+    ]
 
 
 def effectless(key: str) -> str | None:

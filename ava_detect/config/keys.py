@@ -48,7 +48,7 @@ def values_of(cfg: Config) -> dict[str, object]:
 
 
 def config_from(values: Mapping[str, object], written: Mapping[str, Setting]) -> Config:
-    """Build a Config of converted values; keys that are absent take their default. Nothing is checked here."""
+    """Build a Config of converted values, unchecked; keys that are absent take their default."""
     sections: dict[str, dict[str, object]] = {}
     top: dict[str, Any] = {}
     for name, value in values.items():
@@ -61,7 +61,7 @@ def config_from(values: Mapping[str, object], written: Mapping[str, Setting]) ->
 
 
 def nearest(name: str, among: Iterable[str]) -> str | None:
-    """Return the name most like ``name``, by its spelling or by its last part alone; None if nothing is like it."""
+    """Return the name most like ``name``, by its spelling or its last part alone; None if there is none."""
     names = list(among)
     spelled = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.75)
     if spelled:

@@ -11,7 +11,7 @@ from ava_detect.config.convert import Mismatch, convert
 from ava_detect.config.keys import all_keys, config_from, is_section, nearest
 from ava_detect.config.origin import COMMAND_LINE, Setting
 from ava_detect.config.packaged import packaged_names, read_config_text
-from ava_detect.config.reading import read_settings
+from ava_detect.config.reading import read_settings, require_distinct
 from ava_detect.config.schema import Config
 from evaluation.errors import ConfigError
 
@@ -25,7 +25,7 @@ def load_config(path_or_name: str | Path, overrides: Sequence[object] = ()) -> C
     """Load a configuration and change some of its settings.
 
     Args:
-        path_or_name: a YAML file (ours or PySlowFast's), or the name of a packaged one: "ava/slowfast_8x8_r50".
+        path_or_name: a YAML file, ours or PySlowFast's, or a name such as "ava/slowfast_8x8_r50".
         overrides: a flat list of keys and values, ["DATA.NUM_FRAMES", 64, "SOLVER.BASE_LR", "0.05"]; text is
             read as on the command line, other values are taken as they are.
 
@@ -48,7 +48,7 @@ def parse_config(text: str, source: str = "text", overrides: Sequence[object] = 
     Raises:
         ConfigError: as for ``load_config``.
     """
-    settings = read_settings(text, source)
+    settings = _read(text, source)
     for setting in settings:
         if setting.key == _BASE and str(setting.value) not in packaged_names():
             raise ConfigError(
@@ -66,11 +66,18 @@ def replace(cfg: Config, overrides: Sequence[object]) -> Config:
     return _build([*cfg.written.values(), *_override_settings(overrides)])
 
 
+def _read(text: str, source: str) -> list[Setting]:
+    settings = read_settings(text, source)
+    _refuse_absent(settings)
+    require_distinct(settings)
+    return [foreign.renamed(setting) for setting in settings]
+
+
 def _settings_with_bases(path_or_name: str | Path, opened: tuple[str, ...]) -> list[Setting]:
     text, source = read_config_text(path_or_name)
     if source in opened or len(opened) >= _MAX_BASES:
         raise ConfigError(f"{source}: {_BASE} goes in a circle: {' -> '.join((*opened, source))}.")
-    return _expanded(read_settings(text, source), (*opened, source), str(path_or_name))
+    return _expanded(_read(text, source), (*opened, source), str(path_or_name))
 
 
 def _expanded(settings: list[Setting], opened: tuple[str, ...], beside: str | None) -> list[Setting]:
@@ -102,6 +109,7 @@ def _override_settings(overrides: Sequence[object]) -> list[Setting]:
 
 def _build(settings: Sequence[Setting]) -> Config:
     _refuse_absent(settings)
+    settings = foreign.without_pool(settings)
     values: dict[str, object] = {}
     written: dict[str, Setting] = {}
     ignored: dict[str, str] = {}
@@ -126,12 +134,11 @@ def _build(settings: Sequence[Setting]) -> Config:
 
 def _refuse_absent(settings: Sequence[Setting]) -> None:
     """Refuse what is not built or done here, by the most telling key: the model before its details."""
-    by_key = {setting.key: setting for setting in settings}
     for key in foreign.refused_keys():
-        setting = by_key.get(key)
-        reason = setting and foreign.refusal(key, setting.value)
-        if setting and reason:
-            raise ConfigError(f"{key} ({setting.origin}) is {setting.value}: {reason}.")
+        for setting in settings:
+            reason = foreign.refusal(key, setting.value) if setting.key == key else None
+            if reason:
+                raise ConfigError(f"{key} ({setting.origin}) is {setting.value}: {reason}.")
 
 
 def _converted(setting: Setting) -> object:

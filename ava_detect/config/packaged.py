@@ -1,4 +1,4 @@
-"""Find a configuration by its name, such as ``ava/slowfast_8x8_r50``: from a wheel and from a source checkout."""
+"""Find a configuration by its name, such as ``ava/slowfast_8x8_r50``: in a wheel and in a source checkout."""
 
 import importlib.resources
 from functools import cache
@@ -8,14 +8,15 @@ from pathlib import Path
 from ava_detect.config.keys import nearest
 from evaluation.errors import ConfigError
 
-_SUFFIXES = (".yaml", ".yml")
+_SUFFIX = ".yaml"
+_OTHERS = "person_detector/"  # configurations of the person detector have other keys
 _MAX_BYTES = 4_000_000
 
 
 @cache
 def packaged_names() -> tuple[str, ...]:
     """Return the names of all configurations that come with the project, sorted."""
-    return tuple(sorted(_names_in(_root(), "")))
+    return tuple(sorted(name for name in _names_in(_root(), "") if not name.startswith(_OTHERS)))
 
 
 def read_config_text(path_or_name: str | Path) -> tuple[str, str]:
@@ -28,9 +29,9 @@ def read_config_text(path_or_name: str | Path) -> tuple[str, str]:
         ConfigError: there is neither, or the file is no UTF-8 text of sensible size.
     """
     path = Path(path_or_name)
-    name = str(path_or_name).removesuffix(".yaml")
+    name = str(path_or_name).removesuffix(_SUFFIX)
     if not path.exists() and name in packaged_names():
-        return (_root() / f"{name}.yaml").read_text(encoding="utf-8"), name
+        return (_root() / f"{name}{_SUFFIX}").read_text(encoding="utf-8"), name
     return _read_file(path), str(path)
 
 
@@ -63,7 +64,7 @@ def _not_found(name: str) -> ConfigError:
 def nearest_name(name: str) -> str | None:
     """Return the packaged name most like ``name``."""
     by_upper = {each.upper(): each for each in packaged_names()}
-    found = nearest(name.removesuffix(".yaml"), by_upper)
+    found = nearest(name.removesuffix(_SUFFIX), by_upper)
     return by_upper[found] if found else None
 
 
@@ -72,14 +73,14 @@ def _names_in(folder: Traversable, prefix: str) -> list[str]:
     for entry in folder.iterdir():
         if entry.is_dir():
             names += _names_in(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(_SUFFIXES):
-            names.append(prefix + entry.name.removesuffix(".yaml"))
+        elif entry.name.endswith(_SUFFIX):
+            names.append(prefix + entry.name.removesuffix(_SUFFIX))
     return names
 
 
 @cache
 def _root() -> Traversable:
-    """Return the folder of packaged configurations: ``ava_detect.configs`` if installed, else the checkout's."""
+    """Return the folder of the configurations: ``ava_detect.configs`` if installed, or the checkout's."""
     try:
         return importlib.resources.files("ava_detect.configs")
     except ModuleNotFoundError:

@@ -1,7 +1,7 @@
 """The pathways that a configuration asks for, as far as settings have to agree with them.
 
-The models derive temporal kernels and widths themselves; here are the numbers that decide whether settings fit:
-how many pathways, their frames, their blocks.
+The models derive temporal kernels and widths themselves; here are the numbers that decide whether settings
+fit: how many pathways, their frames, their blocks.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _POOLED_ARCHS = ("c2d", "i3d")  # a max pool after res2 halves the number of fra
 
 @dataclass(frozen=True)
 class PathwayShape:
-    """What other settings must fit: one pathway's share of the frames and channels, its depth, what it sees."""
+    """What other settings must fit: one pathway's share of frames and channels, its depth, its input."""
 
     frame_ratio: int
     channel_ratio: float

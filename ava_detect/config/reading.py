@@ -1,11 +1,12 @@
 """Read the YAML of a configuration into settings, with the line of each.
 
 Only plain data is understood: mappings, lists, words. There are no anchors (they let a kilobyte unfold into
-gigabytes), no tags (they name Python types), no duplicate keys. Words stay text here; ``convert`` knows the type
-that a key wants, so that ``1e-4`` is a number (YAML 1.1 says text) and ``off`` can be a name (YAML says False).
+gigabytes), no tags (they name Python types), no duplicate keys. Words stay text here; ``convert`` knows the
+type that a key wants, so that ``1e-4`` is a number (YAML 1.1 says text) and ``off`` can be a name (YAML says
+False).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import yaml
@@ -18,11 +19,11 @@ _MAX_DEPTH = 20
 
 _NULL_WORDS = ("", "~", "null", "Null", "NULL")
 
-Value: TypeAlias = "str | None | list[Value] | dict[str, Value]"
+Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 
 
 def read_settings(text: str, source: str) -> list[Setting]:
-    """Return the settings of a YAML document, in its order, under dotted names.
+    """Return the settings of a YAML document, in its order, under dotted names; a key may come twice.
 
     Args:
         text: the document; an empty one has no settings.
@@ -43,12 +44,22 @@ def read_settings(text: str, source: str) -> list[Setting]:
             f"{_origin(node, source)}: expected sections with settings, found {_kind(node)}.",
             hint="A configuration looks like:\nDATA:\n  NUM_FRAMES: 32",
         )
-    settings: dict[str, Setting] = {}
-    for setting in _walk(node, source, prefix=""):
-        if setting.key in settings:
-            raise _duplicate(setting.key, settings[setting.key].origin, setting.origin)
-        settings[setting.key] = setting
-    return list(settings.values())
+    return list(_walk(node, source, prefix=""))
+
+
+def require_distinct(settings: Iterable[Setting]) -> None:
+    """Refuse a document that sets a key twice.
+
+    Apart from ``read_settings``, so that what cannot be used anyway is refused for the better reason.
+
+    Raises:
+        ConfigError: with both lines.
+    """
+    first: dict[str, Setting] = {}
+    for setting in settings:
+        if setting.key in first:
+            raise _duplicate(setting.key, first[setting.key].origin, setting.origin)
+        first[setting.key] = setting
 
 
 def read_value(text: str) -> Value:

@@ -1,8 +1,8 @@
 """Every setting with its default, unit and choices: the one place where a key is born.
 
 Keys and defaults are PySlowFast's wherever it has the key, so that its YAML files mean here what they mean
-there. A ``#:`` comment that starts with "ours" marks a key that PySlowFast does not have. The annotation is the
-type; ``Literal`` lists the choices. A Config is frozen: ``Config.replace`` makes a changed and checked copy.
+there. A comment that starts with "ours" marks a key that PySlowFast does not have. The annotation is the
+type; ``Literal`` lists the choices. A Config is frozen: ``replace`` makes a changed and checked copy.
 """
 
 from collections.abc import Mapping
@@ -39,11 +39,12 @@ class ModelSection:
     NUM_CLASSES: Count = 400
     # bce takes probabilities (the RoI head), bce_logit takes logits (multi-label classification).
     LOSS_FUNC: Literal["cross_entropy", "bce", "bce_logit"] = "cross_entropy"
-    # ours: focal loss on top of bce, FOCAL_ALPHA * (1 - p_t)^FOCAL_GAMMA * bce; gamma 0 and alpha 1 is plain bce.
+    # ours: focal loss on top of bce, FOCAL_ALPHA * (1 - p_t)^FOCAL_GAMMA * bce; gamma 0 and alpha 1 is plain
+    # bce.
     FOCAL_GAMMA: NonNegative = 0.0
     FOCAL_ALPHA: Positive = 1.0
-    # ours: weight of each class in the loss, from its number of labels n in the training set: 1/n or 1/sqrt(n),
-    # scaled to a mean of 1 and never above 10.
+    # ours: weight of each class in the loss, from its number of labels n in the training set: 1/n or
+    # 1/sqrt(n), scaled to a mean of 1 and never above 10.
     LOSS_CLASS_WEIGHTS: Literal["none", "inverse", "inverse_sqrt"] = "none"
     # ours: divide the summed loss by the boxes of the whole batch over all processes (the same result for any
     # number of GPUs), or average each process's mean as PySlowFast does.
@@ -52,16 +53,17 @@ class ModelSection:
     DROPOUT_RATE: Fraction = 0.5
     # Standard deviation of the classifier's initial weights.
     FC_INIT_STD: NonNegative = 0.01
-    # ours: initial bias of the classifier: 0 as published; "prior": every class starts at probability PRIOR_PROB;
-    # "frequency": every class starts at its share of the training boxes.
+    # ours: initial bias of the classifier: 0 as published; "prior": every class starts at probability
+    # PRIOR_PROB; "frequency": every class starts at its share of the training boxes.
     HEAD_BIAS_INIT: Literal["zero", "prior", "frequency"] = "zero"
     PRIOR_PROB: Fraction = 0.01
     # What turns the classifier's output into scores; "none" leaves logits (pytorchvideo).
     HEAD_ACT: Literal["softmax", "sigmoid", "none"] = "softmax"
     # ours: order of the pathways' features before the classifier; mmaction2's recognisers have Fast first.
     HEAD_CONCAT: Literal["slow_fast", "fast_slow"] = "slow_fast"
-    # ours: classification head: a window of TRAIN_CROP_SIZE / 32 slides over a larger test crop and the scores
-    # are averaged ("local", as PySlowFast), or one average over the whole map ("global", as mmaction2).
+    # ours: classification head: a window of TRAIN_CROP_SIZE / 32 slides over a larger test crop and the
+    # scores are averaged ("local", as PySlowFast), or one average over the whole map ("global", as
+    # mmaction2).
     HEAD_POOL: Literal["local", "global"] = "local"
     # Keep batch-norm statistics and parameters as they are in training.
     FROZEN_BN: bool = False
@@ -80,17 +82,19 @@ class ResNetSection:
     # Groups of the 1x3x3 convolution (ResNeXt), and channels per group in res2.
     NUM_GROUPS: Count = 1
     WIDTH_PER_GROUP: Count = 64
-    # ours: channels of the stem, of which the stages give 4, 8, 16, 32 times as many; 0 = WIDTH_PER_GROUP, as in
-    # PySlowFast. A ResNeXt 32x4d has 32 groups of 4 and keeps the 64 of the ResNet.
+    # ours: channels of the stem, of which the stages give 4, 8, 16, 32 times as many; 0 = WIDTH_PER_GROUP, as
+    # in PySlowFast. A ResNeXt 32x4d has 32 groups of 4 and keeps the 64 of the ResNet.
     STEM_WIDTH: Natural = 0
     # Put the stage's stride on the first 1x1x1 convolution instead of the 1x3x3 one (the first ResNet paper).
     STRIDE_1X1: bool = False
     # Start each residual branch at zero: the scale of its last batch norm, or the last convolution itself.
     ZERO_INIT_FINAL_BN: bool = False
     ZERO_INIT_FINAL_CONV: bool = False
-    # How many blocks of each stage, from the first, take the temporal kernel of MODEL.ARCH; the others take 1.
+    # How many blocks of each stage, from the first, take the temporal kernel of MODEL.ARCH; the others take
+    # 1.
     NUM_BLOCK_TEMP_KERNEL: PerStage = ((3,), (4,), (6,), (3,))
-    # Spatial stride of each stage's first block; (1, 2, 2, 1) with dilation 2 in res5 is what AVA models have.
+    # Spatial stride of each stage's first block; (1, 2, 2, 1) with dilation 2 in res5 is what AVA models
+    # have.
     SPATIAL_STRIDES: PerStage = ((1,), (2,), (2,), (2,))
     # Spatial dilation of every block of the stage.
     SPATIAL_DILATIONS: PerStage = ((1,), (1,), (1,), (1,))
@@ -104,11 +108,11 @@ class PathwaySettings:
     FRAME_RATIO: Count = 1
     # Channels as a share of the Slow widths 64, 256, .., rounded down; 1/8 = 0.125 for Fast.
     CHANNEL_RATIO: PositiveFraction = 1.0
-    # Temporal kernel of the stem and of the first convolution of the blocks of res2, res3, res4, res5: a number,
-    # or a pattern that repeats over the blocks of the stage ([3, 1]).
+    # Temporal kernel of the stem and of the first convolution of the blocks of res2, res3, res4, res5: a
+    # number, or a pattern that repeats over the blocks of the stage ([3, 1]).
     TEMPORAL_KERNELS: tuple[tuple[Count, ...], ...] = ((1,), (1,), (1,), (3,), (3,))
-    # What the pathway sees: the clip, its grey values, the difference to the frame before, optical flow, or the
-    # clip at half the resolution.
+    # What the pathway sees: the clip, its grey values, the difference to the frame before, optical flow, or
+    # the clip at half the resolution.
     INPUT: InputForm = "rgb"
     # Layers, if not RESNET.DEPTH (0 = RESNET.DEPTH).
     DEPTH: Literal[0, 18, 34, 50, 101] = 0
@@ -165,7 +169,8 @@ class DetectionSection:
     """DETECTION: the head that scores each person box instead of the whole clip."""
 
     ENABLE: bool = False
-    # Shift RoI corners by half a cell (True), or Detectron's first form (False: c2/ and pytorchvideo weights).
+    # Shift RoI corners by half a cell (True), or Detectron's first form (False: c2/ and pytorchvideo
+    # weights).
     ALIGNED: bool = True
     # Input pixels per feature cell; must be the total stride of the network.
     SPATIAL_SCALE_FACTOR: Count = 16
@@ -173,12 +178,13 @@ class DetectionSection:
     ROI_XFORM_RESOLUTION: Count = 7
     # ours: how a pathway's frames become one: average, or maximum (mmaction2's "temporal-max" models).
     TEMPORAL_POOL: Literal["avg", "max"] = "avg"
-    # ours: the average over the whole frame is put beside each person's feature (mmaction2's "context" models).
+    # ours: the average over the whole frame is put beside each person's feature (mmaction2's "context"
+    # models).
     CONTEXT: bool = False
     # ours: width of a hidden layer before the classifier; 0 = a linear classifier.
     MLP_DIM: Natural = 0
-    # ours: the classifier has NUM_CLASSES + 1 rows; row 0 is background, was never trained and is dropped from
-    # the output (mmaction2).
+    # ours: the classifier has NUM_CLASSES + 1 rows; row 0 is background, was never trained and is dropped
+    # from the output (mmaction2).
     BACKGROUND_COLUMN: bool = False
 
 
@@ -194,14 +200,14 @@ class DataSection:
     # Normalisation of RGB values in [0, 1].
     MEAN: tuple[float, ...] = (0.45, 0.45, 0.45)
     STD: tuple[Positive, ...] = (0.225, 0.225, 0.225)
-    # Channels that each pathway's stem takes. Best left out: it follows from the pathway's input, 3 for rgb and
-    # half, 1 for gray and difference, 2 for flow.
+    # Channels that each pathway's stem takes. Best left out: it follows from the pathway's input, 3 for rgb
+    # and half, 1 for gray and difference, 2 for flow.
     INPUT_CHANNEL_NUM: tuple[Count, ...] = (3, 3)
     # Training: the short side is drawn from this range, then a square is cut out.
     TRAIN_JITTER_SCALES: tuple[Count, ...] = (256, 320)
     TRAIN_CROP_SIZE: Count = 224
-    # Training, instead of TRAIN_JITTER_SCALES if not empty: area and aspect ratio of the square's source region,
-    # as shares ([0.08, 1.0], [0.75, 1.3333]).
+    # Training, instead of TRAIN_JITTER_SCALES if not empty: area and aspect ratio of the square's source
+    # region, as shares ([0.08, 1.0], [0.75, 1.3333]).
     TRAIN_JITTER_SCALES_RELATIVE: tuple[PositiveFraction, ...] = ()
     TRAIN_JITTER_ASPECT_RELATIVE: tuple[Positive, ...] = ()
     # Testing: short side for AVA (no crop), side of the square crops for classification.
@@ -222,8 +228,8 @@ class DataSection:
     PATH_TO_DATA_DIR: str = ""
     PATH_PREFIX: str = ""
     PATH_LABEL_SEPARATOR: str = " "
-    # Classification: several labels per clip; how the views of a video are joined; test clips start at 0 and end
-    # at the end of the video.
+    # Classification: several labels per clip; how the views of a video are joined; test clips start at 0 and
+    # end at the end of the video.
     MULTI_LABEL: bool = False
     ENSEMBLE_METHOD: Literal["sum", "max"] = "sum"
     USE_OFFSET_SAMPLING: bool = False
@@ -231,12 +237,12 @@ class DataSection:
 
 @dataclass(frozen=True)
 class AvaSection:
-    """AVA: videos, annotation files and person boxes of an AVA-style data set. Scores and boxes as in AVA files."""
+    """AVA: videos, annotation files and person boxes of an AVA-style data set."""
 
     # ours: the videos themselves (any container, named by video id); or frames below.
     VIDEO_DIR: str = ""
-    # ours: second of the original video at which the files in VIDEO_DIR begin (900 for the 15-minute cuts, 0 for
-    # full videos).
+    # ours: second of the original video at which the files in VIDEO_DIR begin (900 for the 15-minute cuts, 0
+    # for full videos).
     START_SECOND: NonNegative = 900.0
     # ours: first and last keyframe second, or "auto": whatever the annotations name.
     VALID_SECONDS: Literal["auto"] | tuple[NonNegative, ...] = (902.0, 1798.0)
@@ -289,7 +295,7 @@ class BatchNormSection:
 
 @dataclass(frozen=True)
 class SolverSection:
-    """SOLVER: optimiser and schedule. Epochs may be fractions; rates are per batch of TRAIN.BATCH_SIZE clips."""
+    """SOLVER: optimiser and schedule. Epochs may be fractions; rates belong to TRAIN.BATCH_SIZE clips."""
 
     OPTIMIZING_METHOD: Literal["sgd"] = "sgd"
     BASE_LR: Positive = 0.1
@@ -335,7 +341,8 @@ class TrainSection:
     KEEP_CHECKPOINTS: Natural = 3
     # Weights to begin with: a file or a name of `ava-detect models list`; empty = random.
     CHECKPOINT_FILE_PATH: str = ""
-    # Half-precision arithmetic, and (ours) which: bf16 where the device has it and fp16 elsewhere, or one of them.
+    # Half-precision arithmetic, and (ours) which: bf16 where the device has it and fp16 elsewhere, or one of
+    # them.
     MIXED_PRECISION: bool = False
     MIXED_PRECISION_TYPE: Literal["auto", "bf16", "fp16"] = "auto"
     # ours: channels-last memory layout; compile the network (torch.compile).
@@ -355,7 +362,8 @@ class TestSection:
     # Classification: clips per video and crops per clip.
     NUM_ENSEMBLE_VIEWS: Count = 10
     NUM_SPATIAL_CROPS: Count = 3
-    # ours: AVA: average the scores over these short sides (empty = DATA.TEST_CROP_SIZE) and over mirrored clips.
+    # ours: AVA: average the scores over these short sides (empty = DATA.TEST_CROP_SIZE) and over mirrored
+    # clips.
     SCALES: tuple[Count, ...] = ()
     FLIP: bool = False
 
@@ -384,8 +392,8 @@ class TensorBoardSection:
 class Config:
     """All settings, checked against each other; ``cfg.DATA.NUM_FRAMES``.
 
-    Values per pathway (``cfg.RESNET.SPATIAL_STRIDES[stage][pathway]``) have exactly one entry per pathway, however
-    short the file was.
+    Values per pathway (``cfg.RESNET.SPATIAL_STRIDES[stage][pathway]``) have exactly one entry per pathway,
+    however short the file was.
     """
 
     MODEL: ModelSection = field(default_factory=ModelSection)

@@ -1,7 +1,7 @@
 """The types of settings: Python annotations that also say which numbers are allowed.
 
-``NUM_FRAMES: Count = 8`` is all that a key needs; ``ava_detect.config.convert`` turns text from a YAML file or
-the command line into the annotated type, or says what it expected.
+``NUM_FRAMES: Count = 8`` is all that a key needs; ``convert`` turns text from a YAML file or the command line
+into the annotated type, or says what it expected.
 """
 
 import math
@@ -21,13 +21,9 @@ class Range:
         return (self.low < number if self.above else self.low <= number) and number <= self.high
 
     def __str__(self) -> str:
-        if self.low > -math.inf and self.high < 1_000_000:
-            return (
-                f"{self.low:g} to {self.high:g}"
-                if not self.above
-                else f"above {self.low:g}, up to {self.high:g}"
-            )
-        return f"above {self.low:g}" if self.above else f"{self.low:g} or more"
+        """Describe the numbers for a message: "1 or more", "0 or more, at most 1"."""
+        least = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
+        return least if self.high == math.inf else f"{least}, at most {self.high:,.0f}"
 
 
 # The upper bounds are far beyond anything useful: they stop a config that came inside a foreign checkpoint
