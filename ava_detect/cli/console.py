@@ -20,6 +20,7 @@ _SECONDS_OF_VIDEO = (
     "{rate:.1f}x real time{postfix}]"
 )
 _progress_allowed = True
+_talkative = True
 
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,8 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
 
 def set_up(args: argparse.Namespace) -> None:
     """Send the library's log to stderr at the level that the flags ask for."""
-    global _progress_allowed
+    global _progress_allowed, _talkative
+    _talkative = not args.quiet
     _progress_allowed = not (args.no_progress or args.quiet)
     level = logging.INFO
     if args.quiet:
@@ -47,6 +49,12 @@ def set_up(args: argparse.Namespace) -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
+
+
+def say(message: str) -> None:
+    """Print a line about the work to stderr, unless ``--quiet``."""
+    if _talkative:
+        print(message, file=sys.stderr, flush=True)
 
 
 def error(message: str, *, hint: str = "") -> None:
@@ -117,14 +125,18 @@ class Progress:
             text = f"{self._label}  {self._done:.0f}{unit}  {clock(elapsed)}"
         return f"{text}  {self._note}".rstrip()
 
+    def close(self) -> None:
+        """Leave the bar as it is and end its line."""
+        if self._bar is not None:
+            self._bar.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self.close()
 
 
 def clock(seconds: float) -> str:

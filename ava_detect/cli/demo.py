@@ -19,24 +19,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = "Run predict on a packaged clip and leave every kind of output in a folder."
     parser.epilog = "example\n  ava-detect demo --out demo\n"
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (default demo/)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (default demo/)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write weights by formula, then run predict as a user would."""
     from ava_detect.cli import main
-    from ava_detect.weights.recipe import write
+    from ava_detect.weights import recipe
 
     clip, folder = _packaged_clip(), args.out
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "formula.safetensors"
     if not weights.exists():
-        print(f"$ python -m ava_detect.weights.recipe --cfg {CONFIG} --out {weights}", file=sys.stderr)
-        write(CONFIG, weights)
+        recipe.main(["--cfg", CONFIG, "--out", str(weights)])
     print(f"\n{_SAY_SO}\n", file=sys.stderr)
-    with importlib.resources.as_file(importlib.resources.files("ava_detect.data.demo")) as packaged:
+    packaged = importlib.resources.files("ava_detect.data.demo") / "bikes_boxes.csv"
+    with importlib.resources.as_file(packaged) as boxes:
         command = [
-            "predict", str(clip), "--weights", str(weights), "--boxes", str(packaged / "bikes_boxes.csv"),
+            "predict", str(clip), "--weights", str(weights), "--boxes", str(boxes),
             "--out", str(folder / "actions.csv"), "--out", str(folder / "actions.json"),
             "--table", str(folder / "people.csv"), "--video", str(folder / "annotated.mp4"), "--overwrite",
         ]  # fmt: skip

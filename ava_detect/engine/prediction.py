@@ -36,6 +36,23 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+def probe_videos(paths: Iterable[Path]) -> tuple[dict[Path, VideoInfo], list[Outcome]]:
+    """Open every video for a moment, before any network is loaded.
+
+    Returns:
+        The facts of those that can be read, and how the others failed.
+    """
+    infos: dict[Path, VideoInfo] = {}
+    failed = []
+    for path in paths:
+        try:
+            with VideoReader(path) as video:
+                infos[path] = video.info
+        except VideoError as error:
+            failed.append(Outcome(path, "failed", str(error), error.hint))
+    return infos, failed
+
+
 def predict_videos(
     predictor: Predictor,
     paths: Iterable[Path],
