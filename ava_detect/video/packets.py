@@ -18,7 +18,7 @@ class PacketReader:
     Ends at a read error and at a packet that is cut short or otherwise marked as damaged; before the first
     whole keyframe such packets are skipped, because nothing could be decoded from them anyway.
 
-    In a transport stream the mark says that a counter jumped: data are lost there. Where a keyframe follows at
+    In a transport stream the mark says that a counter jumped: data are lost. Where a keyframe follows at
     once (two recordings joined, for example), nothing depends on what is lost, and reading goes on.
 
     Attributes:

@@ -8,13 +8,10 @@
 
 import argparse
 import io
-import logging
 import os
 import struct
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,15 +19,14 @@ from pathlib import Path
 import av
 import cv2
 
-if __name__ == "__main__":  # run as a file or a module, from the repository's root
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+from ava_detect.video.reader import VideoReader
+from evaluation.errors import VideoError
 from tests.video.encoding import Encode, Sound, encode, picture, remux
 
 FPS = 25
 FRAMES = 50
 INTRA = {"g": "1", "bf": "0"}
-_TABLE = Path(__file__).resolve().parents[2] / "docs" / "video.md"
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "video.md"
 _BEGIN, _END = "<!-- table: python -m tests.video.odd_files --table -->", "<!-- end of the table -->"
 
 
@@ -346,9 +342,13 @@ def _refused(folder: Path) -> Iterator[OddFile]:
         ),
         "list.ffconcat": ("a list of files", b"ffconcat version 1.0\nfile 25fps.mp4\n", "concat list"),
         "manifest.mpd": (
-            "a DASH manifest", b'<?xml version="1.0"?><MPD><BaseURL>http://localhost/</BaseURL></MPD>', "DASH manifest",
+            "a DASH manifest",
+            b'<?xml version="1.0"?><MPD><BaseURL>http://localhost/</BaseURL></MPD>', "DASH manifest",
         ),
-        "session.sdp": ("a network session", b"v=0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n", "SDP session"),
+        "session.sdp": (
+            "a network session",
+            b"v=0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n", "SDP session",
+        ),
     }  # fmt: skip
     for name, (what, content, error) in files.items():
         (folder / name).write_bytes(content)
@@ -411,3 +411,43 @@ def _cover_art(path: Path) -> None:
             if packet.size:
                 packet.stream = sound
                 output.mux(packet)
+
+
+def outcome(odd: OddFile) -> str:
+    """Say in the table's words what the reader makes of a file."""
+    try:
+        with VideoReader(odd.path) as video:
+            times = [frame.time for frame in video]
+    except VideoError as error:
+        return f"refused: {str(error).replace(str(odd.path), odd.name).replace(str(odd.path.parent), '.')}"
+    frames = "1 frame" if len(times) == 1 else f"{len(times)} frames, 0 to {times[-1]:.4g} s"
+    return frames if video.damage is None else f"{frames}; {video.damage}"
+
+
+def table(files: Sequence[OddFile]) -> str:
+    """Return the table of results, Markdown."""
+    rows = [f"| `{odd.name}` | {odd.what} | {outcome(odd)} |" for odd in files]
+    return "\n".join(["| file | what is odd | what ava-detect does |", "| --- | --- | --- |", *rows])
+
+
+def main() -> None:
+    """Write the files, or the table of what comes out of them."""
+    parser = argparse.ArgumentParser(
+        description="Odd and damaged video files, and what the reader makes of them."
+    )
+    parser.add_argument("folder", nargs="?", type=Path, help="write the files there")
+    parser.add_argument("--table", action="store_true", help=f"put the table into {_PAGE.name}")
+    args = parser.parse_args()
+    if not args.table and args.folder is None:
+        parser.error("a FOLDER to write the files to, or --table")
+    with tempfile.TemporaryDirectory() as temporary:
+        files = make_all(args.folder or Path(temporary))
+        if args.table:
+            head, _, rest = _PAGE.read_text().partition(_BEGIN)
+            tail = rest.partition(_END)[2]
+            _PAGE.write_text(f"{head}{_BEGIN}\n\n{table(files)}\n\n{_END}{tail}")
+    print(f"{len(files)} files")
+
+
+if __name__ == "__main__":
+    main()
