@@ -4,7 +4,7 @@ Used for annotated videos and for procedural scenes.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -55,6 +55,8 @@ class VideoWriter:
         audio_from: the video whose sound is laid under the frames, by the clock that both share.
         crf: x264's constant rate factor, 0 (lossless) to 51; 18 to 23 look like the input.
         preset: x264's speed, "ultrafast" to "veryslow".
+        encoder_options: more options of the encoder by FFmpeg's names; ``{"threads": "1"}`` makes the file's bytes
+            the same whatever the machine's number of cores.
         sample_aspect_ratio: width / height of one pixel.
 
     Raises:
@@ -70,6 +72,7 @@ class VideoWriter:
         audio_from: VideoInfo | None = None,
         crf: float = 20,
         preset: str = "veryfast",
+        encoder_options: Mapping[str, str] | None = None,
         sample_aspect_ratio: Fraction = Fraction(1),
     ) -> None:
         self.path = Path(path)
@@ -79,7 +82,7 @@ class VideoWriter:
             )
         self._fps = None if fps is None else Fraction(fps).limit_denominator(1001)
         self._tick = _usable_tick(time_base, self._fps)
-        self._options = {"crf": str(crf), "preset": preset}
+        self._options = {"crf": str(crf), "preset": preset, **(encoder_options or {})}
         self._sample_aspect_ratio = sample_aspect_ratio
         self._audio_from = audio_from
         self._sound: SoundTrack | None = None
