@@ -1,0 +1,119 @@
+"""Which Detectron2 configuration a detector has: by name, from a file, or recognised by its weights."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import numpy as np
+import yaml
+from detectron2 import model_zoo
+from detectron2.config import CfgNode, get_cfg
+
+from evaluation.errors import ConfigError, WeightsError
+from person_detector import small_backbone  # noqa: F401 - makes its backbone known to Detectron2
+
+SMALL = "faster_rcnn_r18_half_fpn"
+
+# What tells the architectures apart: channels of the stem, blocks of res4, input channels of the 3x3
+# convolutions of res2 (fewer than they put out when the convolutions are grouped, as in ResNeXt).
+_SIGNATURES = {
+    (64, 6, 64): "COCO-Detection/faster_rcnn_R_50_FPN_3x",
+    (64, 23, 64): "COCO-Detection/faster_rcnn_R_101_FPN_3x",
+    (64, 23, 8): "COCO-Detection/faster_rcnn_X_101_32x8d_FPN_3x",
+    (32, 2, 32): SMALL,
+}
+
+_STEM = "backbone.bottom_up.stem.conv1.weight"
+_CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
+
+
+def load_detector_config(name_or_path: str | Path) -> CfgNode:
+    """Return the Detectron2 configuration of a detector, without the heads that boxes do not need.
+
+    Args:
+        name_or_path: a YAML file, a name of ``configs/person_detector`` or a name of Detectron2's model zoo
+            such as ``COCO-Detection/faster_rcnn_R_50_FPN_3x``. A file wins over a name.
+
+    Raises:
+        ConfigError: there is no such thing, or it cannot be used. Files never get to run code.
+    """
+    cfg = get_cfg()
+    name = str(name_or_path).removesuffix(".yaml")
+    if Path(name_or_path).is_file():
+        _merge(cfg, Path(name_or_path))
+    elif (packaged := _packaged() / f"{name}.yaml").is_file():
+        with importlib.resources.as_file(packaged) as path:
+            _merge(cfg, path)
+    else:
+        _merge(cfg, _zoo_file(name))
+    cfg.MODEL.WEIGHTS = ""  # those of the config are a start for training
+    cfg.MODEL.MASK_ON = cfg.MODEL.KEYPOINT_ON = False
+    return cfg
+
+
+def recognise(tensors: Mapping[str, np.ndarray], source: str) -> str:
+    """Return the name of the configuration that fits a detector's weights.
+
+    Raises:
+        WeightsError: no known architecture has such weights.
+    """
+    if _STEM not in tensors or _CLASSIFIER not in tensors:
+        raise WeightsError(
+            f"{source}: not a Detectron2 Faster R-CNN with a feature pyramid: {_missing(tensors)}",
+            hint="Zoo names of person detectors: ava-detect models list",
+        )
+    inner = tensors.get("backbone.bottom_up.res2.0.conv2.weight")
+    blocks = {name.split(".")[3] for name in tensors if name.startswith("backbone.bottom_up.res4.")}
+    signature = (len(tensors[_STEM]), len(blocks), 0 if inner is None else inner.shape[1])
+    if signature not in _SIGNATURES:
+        stem, count, width = signature
+        raise WeightsError(
+            f"{source}: an unknown backbone (stem of {stem} channels, {count} blocks in res4, {width} inner"
+            f" channels in res2); known are {', '.join(_SIGNATURES.values())}"
+        )
+    return _SIGNATURES[signature]
+
+
+def count_classes(tensors: Mapping[str, np.ndarray]) -> int:
+    """Return the number of classes of a detector, background not counted."""
+    return len(tensors[_CLASSIFIER]) - 1
+
+
+def _missing(tensors: Mapping[str, np.ndarray]) -> str:
+    wanted = _STEM if _STEM not in tensors else _CLASSIFIER
+    return f"{wanted} is not in it, but {', '.join(sorted(tensors)[:3]) or 'nothing'}"
+
+
+def _merge(cfg: CfgNode, path: Path) -> None:
+    """Merge a YAML file and its ``_BASE_``.
+
+    ``allow_unsafe=False``: with Detectron2's default, a tag in the file can call any function.
+    """
+    try:
+        cfg.merge_from_file(str(path), allow_unsafe=False)
+    except yaml.constructor.ConstructorError as error:
+        raise ConfigError(f"{path}: has a YAML tag that would run code: {error.problem}") from error
+    except (yaml.YAMLError, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not a Detectron2 configuration: {reason}") from error
+
+
+def _zoo_file(name: str) -> Path:
+    try:
+        return Path(model_zoo.get_config_file(f"{name}.yaml"))
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{name}: no such file, no configuration of the project and none of Detectron2's model zoo",
+            hint=f"Names look like {_SIGNATURES[64, 6, 64]} or {SMALL}.",
+        ) from error
+
+
+def _packaged() -> Traversable:
+    """Return the folder of the project's own detector configurations: installed, or in a checkout."""
+    try:
+        return importlib.resources.files("ava_detect.configs") / "person_detector"
+    except ModuleNotFoundError:
+        return Path(__file__).parents[1] / "configs" / "person_detector"
