@@ -8,7 +8,9 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any
 
 from ava_detect.config.reading import read_value
@@ -38,53 +40,23 @@ def convert(value: object, annotation: Annotation) -> object:
     Raises:
         Mismatch: with what was expected, for example "a whole number".
     """
+    arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        base, limits = typing.get_args(annotation)
+        base, limits = arguments
         return _in_range(convert(value, base), limits)
     if origin is typing.Literal:
-        return _choice(value, typing.get_args(annotation))
+        return _choice(value, arguments)
     if origin in (typing.Union, types.UnionType):
-        return _first_fitting(value, typing.get_args(annotation))
+        return _first_fitting(value, arguments)
     if origin is tuple:
-        return _sequence(value, typing.get_args(annotation)[0])
+        return tuple(_item(each, arguments[0]) for each in _as_list(value, arguments[0]))
     if dataclasses.is_dataclass(annotation):
         return _record(value, annotation)
     return _SCALARS[annotation](value)
 
 
-def expected(annotation: Annotation) -> str:
-    """Describe an annotation for a message: "a whole number", "a list of numbers"."""
-    origin = typing.get_origin(annotation)
-    arguments = typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return expected(arguments[0])
-    if origin is typing.Literal:
-        return "one of " + ", ".join(map(str, arguments)) if len(arguments) > 1 else str(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(expected(each) for each in arguments)
-    if origin is tuple:
-        return f"a list of {_plural(arguments[0])}"
-    return _NAMES.get(annotation, "settings of the form {KEY: value, ...}")
-
-
-_NAMES: dict[Annotation, str] = {
-    bool: "True or False", int: "a whole number", float: "a number", str: "text", types.NoneType: "none",
-}  # fmt: skip
-_PLURALS: dict[Annotation, str] = {
-    int: "whole numbers",
-    float: "numbers",
-    str: "texts",
-    bool: "True or False",
-}
-
-
-def _plural(annotation: Annotation) -> str:
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _plural(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) is tuple:
-        return f"lists of {_plural(typing.get_args(annotation)[0])}"
-    return _PLURALS.get(annotation, expected(annotation))
+# ---- single values
 
 
 def _boolean(value: object) -> bool:
@@ -92,66 +64,65 @@ def _boolean(value: object) -> bool:
         return value
     if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
         return value.lower() in _TRUE
-    raise Mismatch(_NAMES[bool])
+    raise Mismatch("True or False")
 
 
 def _whole(value: object) -> int:
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
-    raise Mismatch(_NAMES[int])
+    raise Mismatch("a whole number")
 
 
 def _number(value: object) -> float:
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        number = float(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = _as_float(value)
-    else:
-        raise Mismatch(_NAMES[float])
+    written = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+    if not written and (not isinstance(value, Real) or isinstance(value, bool)):
+        raise Mismatch("a number")
+    try:
+        number = float(typing.cast(str | float, value))
+    except OverflowError:  # a whole number beyond the largest float
+        number = math.inf
     if not math.isfinite(number):
         raise Mismatch("a finite number")
     return number
 
 
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | PurePath):
         return str(value)
-    raise Mismatch(_NAMES[str])
+    raise Mismatch("text")
 
 
 def _none(value: object) -> None:
     if value is not None and value not in ("none", "None", "null"):
-        raise Mismatch(_NAMES[types.NoneType])
+        raise Mismatch("none")
 
 
-_SCALARS: dict[Annotation, Any] = {
-    bool: _boolean, int: _whole, float: _number, str: _text, types.NoneType: _none,
-}  # fmt: skip
+_SCALARS: dict[Annotation, Callable[[object], object]] = {
+    bool: _boolean,
+    int: _whole,
+    float: _number,
+    str: _text,
+    types.NoneType: _none,
+}
+_PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
 def _in_range(value: object, limits: Range) -> object:
-    if value not in limits:  # type: ignore[operator]
-        noun = "a whole number" if isinstance(value, int) else "a number"
-        raise Mismatch(f"{noun}, {limits}")
+    number = typing.cast(float, value)  # Range stands on numbers only
+    if number not in limits:
+        noun = "a whole number" if isinstance(number, int) else "a number"
+        raise Mismatch(f"{noun}, {limits.asked_of(number)}")
     return value
 
 
 def _choice(value: object, choices: tuple[object, ...]) -> object:
     for choice in choices:
-        kind = type(choice)
         try:
-            if convert(value, kind) == choice:
+            if convert(value, type(choice)) == choice:
                 return choice
         except Mismatch:
             continue
@@ -160,63 +131,79 @@ def _choice(value: object, choices: tuple[object, ...]) -> object:
 
 def _first_fitting(value: object, annotations: tuple[Annotation, ...]) -> object:
     reasons = []
-    for annotation in sorted(annotations, key=lambda each: each is str):
+    for annotation in annotations:
         try:
             return convert(value, annotation)
         except Mismatch as mismatch:
             reasons.append(str(mismatch))
-    raise Mismatch(" or ".join(dict.fromkeys(reasons)))
+    raise Mismatch(" or ".join(reasons))
 
 
-def _sequence(value: object, item: Annotation) -> tuple[object, ...]:
+# ---- lists and records
+
+
+def _as_list(value: object, item: Annotation) -> list[object] | tuple[object, ...]:
+    """Return the entries of a list; text is ``[1, 2]`` or, as PySlowFast writes tuples, ``(1, 2)``."""
     if value is None:
         return ()
     if isinstance(value, str):
-        value = _list_from_text(value, item)
+        text = value.strip()
+        if text.startswith("(") and text.endswith(")"):
+            text = f"[{text[1:-1].rstrip().removesuffix(',')}]"
+        if not text.startswith("[") and item is str:
+            return [value]  # one file name stands for a list of one
+        value = _read(text)
     if not isinstance(value, list | tuple):
-        # 1 stands for [1], but only inside a list: SPATIAL_STRIDES: [1, 2, 2, 1] and TEST_LISTS: val.csv
         raise Mismatch(f"a list of {_plural(item)}")
-    return tuple(_item(each, item) for each in value)
+    return value
 
 
 def _item(value: object, item: Annotation) -> object:
-    """Convert an entry of a list; where the entry should be a list itself, a lone number stands for one."""
-    lone = not isinstance(value, list | tuple | None | Mapping) and not str(value).strip().startswith(
-        ("[", "(")
-    )
-    return convert([value] if lone and typing.get_origin(item) is tuple else value, item)
+    """Convert an entry of a list; where the entry is a list itself, a lone number stands for a list of one.
+
+    That is what makes ``SPATIAL_STRIDES: [1, 2, 2, 1]`` short for ``[[1], [2], [2], [1]]``.
+    """
+    if typing.get_origin(item) is tuple and _is_lone(value):
+        value = [value]
+    return convert(value, item)
 
 
-def _list_from_text(text: str, item: Annotation) -> object:
-    """Read ``[1, 2]``; ``(1, 2)`` too, since PySlowFast files hold Python tuples as text."""
-    stripped = text.strip()
-    if stripped.startswith("(") and stripped.endswith(")"):
-        stripped = f"[{stripped[1:-1].rstrip().removesuffix(',')}]"
-    if not stripped.startswith("["):
-        if item is str:
-            return [text]
-        raise Mismatch(f"a list of {_plural(item)}")
-    try:
-        return read_value(stripped)
-    except ConfigError:
-        raise Mismatch(f"a list of {_plural(item)}") from None
+def _is_lone(value: object) -> bool:
+    if isinstance(value, str):
+        return not value.strip().startswith(("[", "("))
+    return isinstance(value, Real)
+
+
+def _plural(annotation: Annotation) -> str:
+    """Describe what a list holds, for a message."""
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _plural(arguments[0])
+    if typing.get_origin(annotation) is tuple:
+        return f"lists of {_plural(arguments[0])}"
+    return _PLURALS.get(annotation, "settings {KEY: value, ...}")
 
 
 def _record(value: object, kind: Annotation) -> object:
     if isinstance(value, kind):
         return value
-    if isinstance(value, str) and value.strip().startswith("{"):
-        value = read_value(value)
-    fields = {each.name: each.type for each in dataclasses.fields(kind)}
-    if not isinstance(value, Mapping):
-        raise Mismatch(f"settings {', '.join(fields)} in the form {{KEY: value, ...}}")
-    for key in value:
-        if key not in fields:
-            raise Mismatch(f"only the settings {', '.join(fields)}")
+    if isinstance(value, str):
+        value = _read(value)
+    types_by_key = {each.name: each.type for each in dataclasses.fields(kind)}
+    names = ", ".join(types_by_key)
+    if not isinstance(value, Mapping) or not set(value) <= set(types_by_key):
+        raise Mismatch(f"{{KEY: value, ...}} with the keys {names}")
     entries: dict[str, object] = {}
     for key, each in value.items():
         try:
-            entries[key] = convert(each, fields[key])
+            entries[key] = convert(each, types_by_key[key])
         except Mismatch as mismatch:
             raise Mismatch(f"for {key} {mismatch}") from None
     return kind(**entries)
+
+
+def _read(text: str) -> object:
+    try:
+        return read_value(text)
+    except ConfigError:
+        raise Mismatch("brackets and quotes that match") from None

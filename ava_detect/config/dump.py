@@ -1,11 +1,11 @@
 """Write a configuration as YAML that loads back equal, with or without the origin of each value."""
 
 import dataclasses
-import json
 
 from ava_detect.config.keys import values_of
 from ava_detect.config.schema import Config
 
+_ESCAPES = {'"': '\\"', "\\": "\\\\"}
 _PLAIN_WORD_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
 
 
@@ -45,6 +45,16 @@ def format_value(value: object) -> str:
 
 
 def _format_text(text: str) -> str:
-    """Quote text that YAML could take for something else; JSON's quoting is YAML's."""
+    """Quote text that YAML could take for something else."""
     plain = text and set(text) <= _PLAIN_WORD_CHARACTERS and text[0].isalpha()
-    return text if plain and text not in ("null", "Null", "NULL") else json.dumps(text)
+    if plain and text not in ("null", "Null", "NULL"):
+        return text
+    return '"' + "".join(_ESCAPES.get(each) or _escaped(each) for each in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    """Write what YAML does not allow as it is, or what it folds, as a code point."""
+    code = ord(character)
+    if character.isprintable() and character != "\ufeff":
+        return character
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

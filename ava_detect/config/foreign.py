@@ -179,6 +179,15 @@ def without_pool(settings: Sequence[Setting]) -> list[Setting]:
     ]
 
 
+def differs_in_pytorchvideo(settings: Sequence[Setting]) -> bool:
+    """Say whether PySlowFast would build pytorchvideo's SlowFast with a RoI head, which differs in one layer.
+
+    Its wrapper gives the Fast res5 the dilation of res4, which is 1 in every AVA configuration.
+    """
+    values = {each.key: str(each.value) for each in settings}
+    return values.get("MODEL.MODEL_NAME") == "PTVSlowFast" and _on(values.get("DETECTION.ENABLE", ""))
+
+
 def effectless(key: str) -> str | None:
     """Return why a foreign key changes nothing here, or None if the key is not known at all."""
     for pattern, reason in _WITHOUT_EFFECT:

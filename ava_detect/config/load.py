@@ -8,6 +8,7 @@ from ava_detect.config import foreign
 from ava_detect.config.checks import check
 from ava_detect.config.complete import complete
 from ava_detect.config.convert import Mismatch, convert
+from ava_detect.config.dump import format_value
 from ava_detect.config.keys import all_keys, config_from, is_section, nearest
 from ava_detect.config.origin import COMMAND_LINE, Setting
 from ava_detect.config.packaged import packaged_names, read_config_text
@@ -127,6 +128,11 @@ def _build(settings: Sequence[Setting]) -> Config:
     if unknown:
         raise _unknown(unknown[0], values)
     _say_ignored(ignored)
+    if foreign.differs_in_pytorchvideo(settings):
+        _log.warning(
+            "MODEL.MODEL_NAME PTVSlowFast: PySlowFast does not dilate the Fast pathway's res5 here; to compute "
+            "what it computes, set RESNET.SPATIAL_DILATIONS to [1, 1, 1, [2, 1]]"
+        )
     cfg = complete(config_from(values, written))
     check(cfg)
     return cfg
@@ -138,7 +144,7 @@ def _refuse_absent(settings: Sequence[Setting]) -> None:
         for setting in settings:
             reason = foreign.refusal(key, setting.value) if setting.key == key else None
             if reason:
-                raise ConfigError(f"{key} ({setting.origin}) is {setting.value}: {reason}.")
+                raise ConfigError(f"{key} ({setting.origin}) is {_shown(setting.value)}: {reason}.")
 
 
 def _converted(setting: Setting) -> object:
@@ -147,15 +153,22 @@ def _converted(setting: Setting) -> object:
         return convert(foreign.alias(setting.key, setting.value), key.annotation)
     except Mismatch as mismatch:
         raise ConfigError(
-            f"{setting.key} ({setting.origin}): expected {mismatch}, got {setting.value!r}."
+            f"{setting.key} ({setting.origin}): expected {mismatch}, got {_shown(setting.value)}."
         ) from None
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _unknown(setting: Setting, values: Mapping[str, object]) -> ConfigError:
     where = "" if setting.origin == COMMAND_LINE else f"{setting.origin}: "
     if is_section(setting.key):
         return ConfigError(
-            f"{where}{setting.key} is a section; expected settings below it, got {setting.value!r}."
+            f"{where}{setting.key} is a section; expected settings below it, got {_shown(setting.value)}."
         )
     near = nearest(setting.key, all_keys())
     if near is None:
@@ -164,7 +177,7 @@ def _unknown(setting: Setting, values: Mapping[str, object]) -> ConfigError:
         )
     value = values.get(near, all_keys()[near].default)
     return ConfigError(
-        f"{where}{setting.key} is not a setting. Did you mean {near} ({value} in this config)?"
+        f"{where}{setting.key} is not a setting. Did you mean {near} ({format_value(value)} in this config)?"
     )
 
 

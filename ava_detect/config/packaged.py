@@ -19,6 +19,12 @@ def packaged_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in _names_in(_root(), "") if not name.startswith(_OTHERS)))
 
 
+def title(name: str) -> str:
+    """Return the first line of the comment that opens a packaged configuration; "" if there is none."""
+    first = (_root() / f"{name}{_SUFFIX}").read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def read_config_text(path_or_name: str | Path) -> tuple[str, str]:
     """Return the text of a configuration and how messages call it.
 

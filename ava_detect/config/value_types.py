@@ -20,10 +20,13 @@ class Range:
     def __contains__(self, number: float) -> bool:
         return (self.low < number if self.above else self.low <= number) and number <= self.high
 
-    def __str__(self) -> str:
-        """Describe the numbers for a message: "1 or more", "0 or more, at most 1"."""
-        least = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
-        return least if self.high == math.inf else f"{least}, at most {self.high:,.0f}"
+    def asked_of(self, number: float) -> str:
+        """Describe the range for a number outside it: "1 or more", "from 0 to 1"."""
+        if self.high == 1 and not self.above:
+            return f"from {self.low:g} to {self.high:g}"
+        if number > self.high:
+            return f"at most {self.high:,.0f}"
+        return f"above {self.low:g}" if self.above else f"{self.low:g} or more"
 
 
 # The upper bounds are far beyond anything useful: they stop a config that came inside a foreign checkpoint
