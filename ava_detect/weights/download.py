@@ -10,12 +10,14 @@ Reference: RFC 9110, sections 13.1.5 (If-Range) and 14 (range requests).
 import http.client
 import logging
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from ava_detect import __version__
 from evaluation.errors import WeightsError
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class DownloadError(WeightsError):
-    """A file could not be had from its address; the message says why, without the advice that callers add."""
+    """A file could not be had from its address; the message says why, and callers add the address."""
 
 
 def download(url: str, target: Path, *, progress: Progress | None = None, wait_s: float = 1.0) -> Path:
@@ -51,7 +53,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None, wait_s
         DownloadError: the server cannot be reached, has no such file, or breaks off again and again.
     """
     if not url.startswith(("https://", "http://")):
-        raise DownloadError(f"{url}: only http and https addresses are fetched.")
+        raise DownloadError("only http and https addresses are fetched")
     part = target.with_name(target.name + ".part")
     failures, reason = 0, ""
     while failures < _ATTEMPTS:
@@ -68,12 +70,15 @@ def download(url: str, target: Path, *, progress: Progress | None = None, wait_s
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
                 discard(part)  # the file on the server is shorter than what we have: another one
             elif error.code < 500:
-                raise DownloadError(f"{url}: the server answers {error.code} {error.reason}.") from error
+                raise DownloadError(f"the server answers {error.code} {error.reason}") from error
             reason = f"the server answers {error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
-            reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+            cause = getattr(error, "reason", error)
+            reason = str(cause) or type(cause).__name__
+            if isinstance(cause, socket.gaierror):
+                raise DownloadError(f"{urlsplit(url).hostname} is not known ({cause.strerror})") from error
         failures = 1 if _size(part) > before else failures + 1
-    raise DownloadError(f"{url}: {reason}.")
+    raise DownloadError(reason)
 
 
 def discard(part: Path) -> None:
@@ -93,11 +98,11 @@ def _transfer(url: str, part: Path, progress: Progress | None) -> bool:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             discard(part)
-            raise DownloadError(f"{url}: the server sent another part of the file than asked for.")
+            raise DownloadError("the server sent another part of the file than asked for")
         start = start if resumed else 0
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else None
-        _check_room(url, part, (total or 0) - start, total)
+        _check_room(part, (total or 0) - start, total)
         _note_version(part, response.headers.get("ETag", "") or response.headers.get("Last-Modified", ""))
         with part.open("ab" if resumed else "wb") as file:
             done = _copy(response, file, start, total, progress)
@@ -110,16 +115,16 @@ def _copy(source: BinaryIO, file: BinaryIO, done: int, total: int | None, progre
         file.write(chunk)
         done += len(chunk)
         if done > _MAX_BYTES:
-            raise DownloadError(f"more than {_MAX_BYTES:,} bytes came; that is no weights file.")
+            raise DownloadError(f"more than {_MAX_BYTES:,} bytes came; that is no weights file")
         if progress is not None:
             progress(done, total)
     return done
 
 
-def _check_room(url: str, part: Path, needed: int, total: int | None) -> None:
+def _check_room(part: Path, needed: int, total: int | None) -> None:
     free = shutil.disk_usage(part.parent).free
     if total is not None and (total > _MAX_BYTES or needed > free):
-        raise DownloadError(f"{url}: {needed:,} bytes to come, and {free:,} are free in {part.parent}.")
+        raise DownloadError(f"{needed:,} bytes are to come, and {free:,} are free in {part.parent}")
 
 
 def _size(part: Path) -> int:

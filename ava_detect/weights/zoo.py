@@ -64,13 +64,13 @@ def find_weights(name: str | Path, *, kind: Kind | None = None) -> ZooEntry:
 
 
 def fetch_weights(
-    entry: ZooEntry, *, offline: bool | None = None, progress: Progress | None = None, overwrite: bool = False
+    entry: ZooEntry, *, offline: bool = False, progress: Progress | None = None, overwrite: bool = False
 ) -> Path:
     """Return the file of a record; download it into the cache if it is not there.
 
     Args:
         entry: from ``find_weights``.
-        offline: never open a connection; None: as ``AVA_DETECT_OFFLINE`` says.
+        offline: never open a connection; the environment variable ``AVA_DETECT_OFFLINE=1`` says the same.
         progress: called with the bytes that are there and the bytes in all (None: unknown).
         overwrite: download it again even if it is there.
 
@@ -84,7 +84,7 @@ def fetch_weights(
         if target.is_file() and not overwrite:
             _check_present(entry, target)
             return target
-        if _is_offline() if offline is None else offline:
+        if offline or _is_offline():
             raise _cannot_be_had(entry, target, "downloads are forbidden (--offline or AVA_DETECT_OFFLINE)")
         try:
             part = download(entry.url, target, progress=progress)
@@ -93,7 +93,7 @@ def fetch_weights(
         wrong = _wrong_digest(entry, part)
         if wrong:
             discard(part)
-            raise _cannot_be_had(entry, target, f"{entry.url}: {wrong}; the download was thrown away.")
+            raise _cannot_be_had(entry, target, f"{wrong}; the download was thrown away")
         record_digest(target, file_digest(part, "sha256"))
         part.replace(target)
     return target
@@ -180,7 +180,7 @@ def _is_offline() -> bool:
 def _cannot_be_had(entry: ZooEntry, target: Path, reason: str) -> WeightsError:
     """Say what is missing, why, and the three ways out."""
     return WeightsError(
-        f"{entry.name}: the weights are not here and cannot be downloaded: {reason.rstrip('.')}.",
+        f"{entry.name}: the weights are not here and cannot be downloaded: {reason}.",
         hint=f"Get    {entry.url}\nand put it at {target}\nor try without: --weights {EMBEDDED}",
     )
 

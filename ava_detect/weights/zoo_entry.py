@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ava_detect.config import Config, load_config, replace
+from ava_detect.config import Config, load_config, parse_config, replace
 from evaluation.errors import WeightsError
 from evaluation.label_map import LabelMap, load_label_map
 
@@ -144,11 +144,10 @@ class ZooEntry:
         """
         if self.enclosed_config is not None:
             return replace(self.enclosed_config, overrides)
+        if not self.config and self.path is not None:
+            return _config_in_file(self.path, overrides)
         if not self.config:
-            raise WeightsError(
-                f"{self.name}: no configuration is inside, and it is not in the list of known weights.",
-                hint="Give the one it was trained with: --cfg FILE or --cfg NAME (ava-detect config list).",
-            )
+            raise _no_config(self.name)
         return load_config(self.config, [*self.settings, *overrides])
 
     def load_labels(self) -> LabelMap | None:
@@ -156,3 +155,20 @@ class ZooEntry:
         if self.enclosed_labels is not None:
             return self.enclosed_labels
         return load_label_map(self.label_map) if self.label_map else None
+
+
+def _config_in_file(path: Path, overrides: Sequence[object]) -> Config:
+    """Return the configuration that PySlowFast puts into the files of its own trainings, as YAML text."""
+    from ava_detect.weights.safe_read import read_checkpoint
+
+    text = read_checkpoint(path).entries.get("cfg")
+    if not isinstance(text, str) or "MODEL:" not in text:
+        raise _no_config(str(path))
+    return parse_config(text, f"{path} (cfg inside)", overrides)
+
+
+def _no_config(name: str) -> WeightsError:
+    return WeightsError(
+        f"{name}: the configuration that goes with these weights is not known.",
+        hint="Give the one they were trained with: --cfg FILE or --cfg NAME (ava-detect config list).",
+    )

@@ -266,7 +266,7 @@ MMACTION2 = (
         result="29.83 mAP (AVA 2.2)",
     ),
     _actions(
-        "mma-slow-r50-k700-context-tmax-mlp-focal-8x8-ava-kinetics",
+        "mma-slow-r50-k700-tricks-8x8-ava-kinetics",
         file="slowonly_k700-pre-r50-context-temporal-max-nl-head_8xb8-8x8x1-focal-10e_ava-kinetics-rgb",
         stamp="20221205-37aa8395",
         config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
@@ -277,7 +277,7 @@ MMACTION2 = (
         result="30.33 mAP (AVA 2.2)",
     ),
     _actions(
-        "mma-slow-r50-k700-context-tmax-mlp-focal-16x4-ava-kinetics",
+        "mma-slow-r50-k700-tricks-16x4-ava-kinetics",
         file="slowonly_k700-pre-r50_8xb8-16x4x1-10e-tricks_ava-kinetics-rgb",
         stamp="20221205-dd652f81",
         config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
