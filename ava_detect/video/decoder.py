@@ -27,13 +27,14 @@ class FrameDecoder:
     """Iterates once over the good frames of a stream, in presentation order.
 
     Attributes:
+        packets: what was read of the stream so far.
         damage: why decoding ended early, or ``None``; to be read after the iteration.
         skipped: packets and frames that could not be used before the first good frame.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._stream = stream
-        self._packets = PacketReader(container, stream)
+        self.packets = PacketReader(container, stream)
         # AVI stores no presentation times, and FFmpeg's are wrong where frames are reordered: the first frame
         # shown gets the first packet's decoding time, the second the second's, and so on.
         self._is_avi = container.format.name == "avi"
@@ -44,11 +45,6 @@ class FrameDecoder:
         self._error: str | None = None
         self.damage: str | None = None
         self.skipped = 0
-
-    @property
-    def packets_read(self) -> int:
-        """Number of packets with data read so far."""
-        return self._packets.count
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for frame in self._frames():
@@ -68,16 +64,16 @@ class FrameDecoder:
     def _frames(self) -> Iterator[VideoFrame]:
         """Yield what comes out of the decoder, good or not, until the end or well behind the first error."""
         grace = _GRACE_PACKETS
-        for packet in self._packets:
+        for packet in self.packets:
             self._await(packet)
             yield from self._decode(packet)
             grace -= self._error is not None
             if grace < 0:
                 return
-        if self._packets.damage is not None:
-            self._note(self._packets.damage)
-        if self._packets.lost is not None:
-            self._await(self._packets.lost)
+        if self.packets.damage is not None:
+            self._note(self.packets.damage)
+        if self.packets.lost is not None:
+            self._await(self.packets.lost)
         yield from self._decode(None)
 
     def _await(self, packet: "Packet[VideoStream]") -> None:
@@ -124,4 +120,4 @@ class FrameDecoder:
         missing_s = (max(self._awaited) - self._latest_pts) * self._stream.time_base
         # Less than a frame's time is the second field of an interlaced picture in a packet of its own.
         rate = self._stream.average_rate
-        return "the last frames do not decode" if rate and missing_s > 0.75 / rate else None
+        return "what follows cannot be decoded" if rate and missing_s > 0.75 / rate else None

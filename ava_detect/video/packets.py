@@ -25,6 +25,7 @@ class PacketReader:
         damage: why reading ended early; ``None`` at the end of the file.
         lost: the packet that was not handed out, if it was one that ended the reading.
         count: packets read, including skipped and lost ones.
+        end: position in the file behind the last packet; 0 where the container does not tell.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -34,6 +35,7 @@ class PacketReader:
         self.damage: str | None = None
         self.lost: Packet[VideoStream] | None = None
         self.count = 0
+        self.end = 0
 
     def __iter__(self) -> "Iterator[Packet[VideoStream]]":
         packets = self._read()
@@ -60,6 +62,7 @@ class PacketReader:
                 return
             if packet.size:  # the last one is empty and stands for the end
                 self.count += 1
+                self.end = max(self.end, (packet.pos or -packet.size) + packet.size)
                 yield packet
 
 

@@ -7,6 +7,7 @@ up to the damage and says where that is. Which odd files do what is listed in do
 
 import itertools
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -29,6 +31,8 @@ from evaluation.errors import VideoError
 
 logger = logging.getLogger(__name__)
 
+# Matroska, written by FFmpeg and mkvmerge: 00:00:10.010000000
+_DURATION_TAG = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 _INDEX_LOOK = 2000  # index entries examined for a variable rate
 
 
@@ -210,7 +214,7 @@ class VideoReader:
         if first is None:
             found = (
                 "none of its frames can be decoded"
-                if self._decoder.packets_read
+                if self._decoder.packets.count
                 else "its video stream is empty"
             )
             raise VideoError(f"{self.path}: {found}")
@@ -247,7 +251,7 @@ class VideoReader:
             sample_aspect_ratio=1 / aspect if rotation % 180 else aspect,
             fps=rate if rate is not None and plausible_rate(rate) else None,
             variable_rate=_variable_rate(stream),
-            duration_s=_stated_duration_s(self._container, stream),
+            duration_s=_stream_duration_s(stream) or _container_duration_s(self._container),
             time_base=self._time_base,
             start_s=0.0 if origin is None else float(origin * self._time_base),
             has_audio=bool(self._container.streams.audio),
@@ -256,16 +260,20 @@ class VideoReader:
 
     def _early_end(self, last_s: float, step_s: float) -> str | None:
         """Find out whether the file ended before it should have, although nothing failed."""
-        indexed = len(self._stream.index_entries)
-        if self._decoder.packets_read < indexed:
-            return (
-                f"the file is cut off: {indexed - self._decoder.packets_read} of {indexed} frames are missing"
-            )
-        expected_s = self.info.duration_s
-        short_s = 0.0 if expected_s is None else expected_s - (last_s + step_s)
-        missing = missing_bytes(self.path, self.info.container)
-        if missing and (expected_s is None or short_s > 0.5 * step_s):
+        missing_frames = len(self._stream.index_entries) - self._decoder.packets.count
+        if missing_frames > 0:
+            return f"the last {missing_frames} frames of its index are not in the file"
+        stated_s = self.info.duration_s
+        missing_s = 0.0 if stated_s is None else stated_s - (last_s + step_s)
+        if stated_s is not None and missing_s <= 0.5 * step_s:
+            return None
+        if missing_bytes(self.path, self.info.container):
             return "the file is cut off"
+        # A wrong duration promises time without bytes; damage that stops FFmpeg leaves both unread.
+        if stated_s and _stream_duration_s(self._stream) is not None and self._decoder.packets.end:
+            size = self.path.stat().st_size
+            if 1 - self._decoder.packets.end / size > 0.5 * missing_s / stated_s:
+                return "the rest of the file is unreadable"
         return None
 
     def _note_odd_times(self, clock: FrameClock) -> None:
@@ -276,17 +284,17 @@ class VideoReader:
             )  # fmt: skip
 
 
-def _stated_duration_s(container: av.container.InputContainer, stream: VideoStream) -> float | None:
-    """Return the video stream's length as the file states it: of the stream, else of the whole file."""
-    if stream.duration and stream.time_base:
+def _stream_duration_s(stream: VideoStream) -> float | None:
+    """Return the length that the file states for the video stream itself."""
+    if stream.duration and stream.duration > 0 and stream.time_base:
         return float(stream.duration * stream.time_base)
-    tag = stream.metadata.get("DURATION", "")  # Matroska, written by FFmpeg and mkvmerge: 00:00:10.010000000
-    hours, _, rest = tag.partition(":")
-    minutes, _, seconds = rest.partition(":")
-    try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return container.duration / av.time_base if container.duration and container.duration > 0 else None
+    tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
+    return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
+
+
+def _container_duration_s(container: InputContainer) -> float | None:
+    """Return the length that the file states for the longest of its streams."""
+    return container.duration / av.time_base if container.duration and container.duration > 0 else None
 
 
 def _variable_rate(stream: VideoStream) -> bool | None:

@@ -63,8 +63,6 @@ def open_container(path: Path) -> InputContainer:
         )
     except av.FFmpegError as error:
         raise VideoError(f"{path}: {_what_it_is(head, error)}", hint=_check_hint(path)) from error
-    except UnicodeEncodeError as error:
-        raise VideoError(f"{str(path)!r}: the file name is not valid UTF-8; rename the file") from error
 
 
 def find_video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -55,8 +55,8 @@ class VideoWriter:
         audio_from: the video whose sound is laid under the frames, by the clock that both share.
         crf: x264's constant rate factor, 0 (lossless) to 51; 18 to 23 look like the input.
         preset: x264's speed, "ultrafast" to "veryslow".
-        encoder_options: more options of the encoder by FFmpeg's names; ``{"threads": "1"}`` makes the bytes of
-            the file the same whatever the machine's number of cores.
+        encoder_options: more options of the encoder, by FFmpeg's names; ``{"threads": "1"}`` makes the bytes
+            of the file the same whatever the number of cores.
         sample_aspect_ratio: width / height of one pixel.
 
     Raises:
