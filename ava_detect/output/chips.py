@@ -177,7 +177,8 @@ def _place_all(
         if height:
             corners = _free_corners(stack, width, height, picture, gap, occupied, before)
             rects = np.hstack([corners, corners + np.array([width, height])])
-            costs = _cost(rects, idx, boxes, before.get(stack.key))
+            stood = _stood(stack, width, height, picture, before)
+            costs = _cost(rects, idx, boxes, stood)
             total += float(costs.min(initial=_NO_PLACE))
             if len(costs):
                 x, y = corners[int(np.argmin(costs))].tolist()
@@ -203,14 +204,24 @@ def _free_corners(
     for left, top, right, bottom in occupied:
         xs |= {left - gap - width, right + gap}
         ys |= {top - gap - height, bottom + gap}
-    if (then := before.get(stack.key)) is not None:
-        xs.add(x1 + then.dx)
-        ys.add(y1 + then.dy)
+    if (stood := _stood(stack, width, height, picture, before)) is not None:
+        xs.add(stood[0])
+        ys.add(stood[1])
     across, down = _inside(xs, picture[1] - width), _inside(ys, picture[0] - height)
     corners = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
     rects = np.hstack([corners, corners + np.array([width, height])])
     grown = np.array(occupied, np.int64).reshape(-1, 4) + np.array([-gap, -gap, gap, gap])
     return corners[~(_overlap(rects, grown) > 0).any(axis=1)]
+
+
+def _stood(
+    stack: Stack, width: int, height: int, picture: tuple[int, int], before: Standings
+) -> tuple[float, float] | None:
+    """Return the corner at which a stack goes on standing where it stood, and inside the picture."""
+    if (then := before.get(stack.key)) is None:
+        return None
+    x, y = stack.box[0] + then.dx, stack.box[1] + then.dy
+    return min(max(x, 0), picture[1] - width), min(max(y, 0), picture[0] - height)
 
 
 def _inside(positions: set[float], last: int) -> np.ndarray:
@@ -220,7 +231,9 @@ def _inside(positions: set[float], last: int) -> np.ndarray:
     return np.unique(np.clip(np.rint(np.array(sorted(positions))), 0, last).astype(np.int64))
 
 
-def _cost(rects: np.ndarray, own_idx: int, boxes: np.ndarray, before: Standing | None) -> np.ndarray:
+def _cost(
+    rects: np.ndarray, own_idx: int, boxes: np.ndarray, stood: tuple[float, float] | None
+) -> np.ndarray:
     """Return the cost [P] of a stack standing at each of ``rects`` [P, 4]; lower is better."""
     own = boxes[own_idx]
     faces = np.tile(boxes[:, :2], 2) + _FACE * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
@@ -231,9 +244,8 @@ def _cost(rects: np.ndarray, own_idx: int, boxes: np.ndarray, before: Standing |
     nearest = np.clip(own[:2], rects[:, :2], rects[:, 2:])
     away = _DISTANCE * np.linalg.norm(nearest - own[:2], axis=1) + _ALIGNED * np.abs(rects[:, 0] - own[0])
     cost = hidden + away / diagonal
-    if before is not None:
-        moved = np.abs(rects[:, :2] - (own[:2] + np.array([before.dx, before.dy]))).max(axis=1)
-        cost -= _STAY * (moved <= 1)
+    if stood is not None:
+        cost -= _STAY * (np.abs(rects[:, :2] - stood).max(axis=1) <= 1)
     return cost
 
 

@@ -276,7 +276,7 @@ def _parse_video(fields: Fields) -> VideoFacts:
     )
     if max(facts.width, facts.height) > _MAX_SIDE_PX:
         raise DataError(
-            f"{fields.where}: {facts.width}x{facts.height} pixels, expected at most {_MAX_SIDE_PX}"
+            f"{fields.where}: {facts.width}x{facts.height} pixels, expected at most {_MAX_SIDE_PX} a side"
         )
     if facts.rotation not in (0, 90, 180, 270):
         raise DataError(f"{fields.where}: rotation: found {facts.rotation}, expected 0, 90, 180 or 270")

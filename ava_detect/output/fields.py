@@ -97,7 +97,9 @@ def number(value: object, where: str, *, minimum: float = -math.inf, maximum: fl
     """
     wrong = isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _MAX_INT
     if wrong or not minimum <= value <= maximum:  # type: ignore[operator]  # not a number is caught before
-        bounds = "" if (minimum, maximum) == (-math.inf, math.inf) else f" from {minimum:g} to {maximum:g}"
+        bounds = (f" from {minimum:g}" if minimum > -math.inf else "") + (
+            f" to {maximum:g}" if maximum < math.inf else ""
+        )
         raise DataError(f"{where}: found {_shown(value)}, expected a number{bounds}")
     return float(value)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ava_detect.video.reader import VideoReader
 from ava_detect.video.writer import VideoWriter
 
 _TICK_S = 0.15  # the mark of a keyframe stays long enough to be seen
+_FINE_TICK = Fraction(1, 90_000)  # for frames that are, or may be, unevenly spaced
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def render_video(
         VideoWriter(
             out_path,
             fps=video.info.fps,
+            time_base=None if video.info.variable_rate is False else _FINE_TICK,
             audio_from=video.info,
             sample_aspect_ratio=video.info.sample_aspect_ratio,
         ) as writer,

@@ -1,5 +1,6 @@
 """Where the results of a run go: what the suffix of an output's name means, and whether it may be written."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -99,4 +100,4 @@ def refuse_existing(outputs: Iterable[Path]) -> None:
 
 def _identity(path: Path) -> Path:
     """Return one path for all names of a file: through links, dots and relative parts."""
-    return path.resolve()
+    return Path(os.path.realpath(path))  # Path.resolve raises on a loop of links

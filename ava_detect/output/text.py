@@ -71,7 +71,7 @@ def stamp(image: np.ndarray, mask: np.ndarray, x: int, y: int, colour: Colour, o
         opacity: in [0, 1]; of full ink.
     """
     top, left = max(0, -y), max(0, -x)
-    part = image[max(0, y) : y + mask.shape[0], max(0, x) : x + mask.shape[1]]
+    part = image[max(0, y) : max(0, y + mask.shape[0]), max(0, x) : max(0, x + mask.shape[1])]
     if part.size == 0:
         return
     ink = mask[top : top + part.shape[0], left : left + part.shape[1], None].astype(np.float32)
