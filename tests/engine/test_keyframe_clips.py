@@ -65,7 +65,10 @@ def test_a_frame_is_converted_once_and_only_when_wanted():
     frames = [_Frame(idx / 10, idx) for idx in range(31)]
     resized = []
     clips = keyframe_clips(
-        frames, [1.0, 1.5, 2.0], offsets=np.array([-0.5, 0.0]), resize=lambda image: resized.append(1) or image
+        frames,
+        [1.0, 1.5, 2.0],
+        offsets=np.array([-0.5, 0.0]),
+        resize=lambda image: resized.append(1) or image,
     )
     assert [_indices(clip) for clip in clips] == [[5, 10], [10, 15], [15, 20]]
     assert [frame.idx for frame in frames if frame.converted] == [5, 10, 15, 20]

@@ -1,4 +1,4 @@
-"""A small real network and real little videos for the engine's tests."""
+"""A small real network and real little videos."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,12 +32,11 @@ def tiny_model(tiny_cfg: Config) -> torch.nn.Module:
     return build_model(tiny_cfg).eval()
 
 
-@pytest.fixture
-def make_video(tmp_path: Path) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def encode_video() -> Callable[..., Path]:
     """Return a function that encodes a square moving over noise."""
 
-    def make(name: str = "video.mp4", *, frames: int = 75, fps: int = 25, size: tuple[int, int] = (96, 128)) -> Path:
-        path = tmp_path / name
+    def encode(path: Path, *, frames: int = 75, fps: int = 25, size: tuple[int, int] = (96, 128)) -> Path:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
             stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
@@ -46,7 +45,13 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
             container.mux(stream.encode())
         return path
 
-    return make
+    return encode
+
+
+@pytest.fixture
+def make_video(tmp_path: Path, encode_video: Callable[..., Path]) -> Callable[..., Path]:
+    """Return ``encode_video`` for names in the test's folder."""
+    return lambda name="video.mp4", **options: encode_video(tmp_path / name, **options)
 
 
 def _pictures(count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
