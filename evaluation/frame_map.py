@@ -263,7 +263,7 @@ def _nothing_to_find(annotated: RowTable, label_map: LabelMap, columns: np.ndarr
             hint="Give the label map that belongs to it with --labels.",
         )
     return DataError(
-        f"{annotated.source}: all keyframes with ground truth are excluded; nothing is left to score"
+        f"{annotated.source}: every keyframe with ground truth is excluded; nothing is left to score"
     )
 
 

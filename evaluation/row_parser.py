@@ -147,8 +147,16 @@ def _split(text: str) -> list[str]:
 
 def _looks_like_header(text: str) -> bool:
     """Tell whether the row holds words where every number should be."""
+
+    def is_word(field: str) -> bool:
+        try:
+            float(field)
+        except ValueError:
+            return any(character.isalpha() for character in field)
+        return False
+
     fields = text.split(",")
-    return len(fields) >= 2 and not any(character.isdigit() for character in fields[1])
+    return len(fields) >= 2 and all(map(is_word, fields[1:]))
 
 
 def _parse_fields(fields: list[str], rules: RowRules) -> ParsedRow:
