@@ -42,9 +42,15 @@ class BgrConverter:
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
         """Return a new, writable, contiguous [H, W, 3] uint8 array."""
+        high_range = frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
         with self._lock:
             bgr = self._reformatter.reformat(
-                frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **_tone_mapping(frame)
+                frame,
+                format="bgr24",
+                interpolation=Interpolation.BICUBIC,
+                dst_color_trc=ColorTrc.BT709 if high_range else None,
+                dst_color_primaries=ColorPrimaries.BT709 if high_range else None,
+                threads=1,
             )
         image = bgr.to_ndarray()
         if image.shape[:2] != (self._height, self._width):
@@ -53,13 +59,6 @@ class BgrConverter:
         if turn is not None:
             return cv2.rotate(image, turn)
         return np.require(image, requirements=["C", "W"])
-
-
-def _tone_mapping(frame: VideoFrame) -> dict[str, object]:
-    """Return the reformatter's arguments that bring high dynamic range to BT.709; none for ordinary video."""
-    if frame.color_trc not in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67):
-        return {}
-    return {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
 
 
 class Deinterlacer:

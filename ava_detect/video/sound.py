@@ -1,5 +1,6 @@
 """The sound of one video laid under the frames of another: copied where MP4 players know it, else as AAC."""
 
+import io
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,6 +14,7 @@ from av.packet import Packet
 
 from ava_detect.video.reader import VideoInfo
 from ava_detect.video.source import open_container
+from evaluation.errors import VideoError
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +38,22 @@ class SoundTrack:
         self._path = info.path
         self._source: InputContainer = open_container(info.path)
         source = self._source.streams.audio[0]
+        if getattr(source, "codec_context", None) is None:  # PyAV's annotations do not know this case
+            raise ValueError("FFmpeg has no decoder for it")
         zero_s = info.start_s + begin_s
-        name = source.codec_context.name
-        if name in _COPIED:
+        if source.codec_context.name in _COPIED and _mp4_takes(source):
             stream = output.add_stream_from_template(source)
             self._packets = self._copied(source, stream, zero_s)
         else:
             self._packets = self._encoded(source, self._aac_stream(source, output), zero_s)
-        self._next: tuple[float, Packet[AudioStream]] | None = next(self._packets, None)
+        self._next = self._advance()
 
     @classmethod
     def open(cls, info: VideoInfo, output: OutputContainer, *, begin_s: float) -> "SoundTrack | None":
         """Return the sound track, or ``None`` (and a warning) where the sound cannot be taken over."""
         try:
             return cls(info, output, begin_s=begin_s)
-        except (av.FFmpegError, ValueError, AttributeError, IndexError) as error:
+        except (av.FFmpegError, ValueError, VideoError) as error:
             logger.warning("%s: the sound is left out (%s)", info.path, error)
             return None
 
@@ -58,29 +61,24 @@ class SoundTrack:
         """Yield the packets that begin before ``end_s``, seconds of the new file."""
         while self._next is not None and self._next[0] < end_s:
             yield self._next[1]
-            self._next = next(self._packets, None)
+            self._next = self._advance()
 
     def close(self) -> None:
         """Close the file that the sound comes from."""
         self._source.close()
 
-    def _demuxed(self, source: AudioStream) -> "Iterator[Packet[AudioStream]]":
-        packets = self._source.demux(source)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                logger.warning("%s: the sound ends early (%s)", self._path, error.strerror)
-                return
-            if packet is None:
-                return
-            yield packet
+    def _advance(self) -> "tuple[float, Packet[AudioStream]] | None":
+        try:
+            return next(self._packets, None)
+        except (av.FFmpegError, ValueError) as error:  # ValueError: the sound changes its rate or channels
+            logger.warning("%s: the sound ends early (%s)", self._path, error)
+            return None
 
     def _copied(
         self, source: AudioStream, stream: AudioStream, zero_s: float
     ) -> "Iterator[tuple[float, Packet[AudioStream]]]":
         last = None
-        for packet in self._demuxed(source):
+        for packet in self._source.demux(source):
             if packet.pts is None or packet.dts is None or packet.is_corrupt:
                 continue
             zero = round(Fraction(zero_s) / packet.time_base)
@@ -103,10 +101,9 @@ class SoundTrack:
         samples: int | None = None  # position of the next sample; gaps in the source's clock are closed
         for frame in self._decoded(source):
             if samples is None:
-                begin_s = -1.0 if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
-                if begin_s < 0:
+                if frame.time is None or frame.time < zero_s:
                     continue
-                samples = round(begin_s * context.sample_rate)
+                samples = round((frame.time - zero_s) * context.sample_rate)
             for piece in resampler.resample(frame):
                 piece.pts, piece.time_base = samples, Fraction(1, context.sample_rate)
                 samples += piece.samples
@@ -114,11 +111,22 @@ class SoundTrack:
         yield from _timed(stream.encode(None))
 
     def _decoded(self, source: AudioStream) -> Iterator[AudioFrame]:
-        for packet in self._demuxed(source):
+        for packet in self._source.demux(source):
             try:
                 yield from packet.decode()
             except av.FFmpegError:  # a click in the sound is not worth a warning
                 continue
+
+
+def _mp4_takes(source: AudioStream) -> bool:
+    """Try whether MP4 holds the stream as it is; it refuses some sample rates and missing headers."""
+    try:
+        with av.open(io.BytesIO(), "w", format="mp4") as trial:
+            trial.add_stream_from_template(source)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _timed(packets: "list[Packet[AudioStream]]") -> "Iterator[tuple[float, Packet[AudioStream]]]":

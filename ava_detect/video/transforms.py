@@ -52,7 +52,7 @@ def resize_short_side(frame: np.ndarray, size: int) -> np.ndarray:
     Returns:
         [H', W', 3] uint8; ``frame`` itself where nothing is to do.
     """
-    height, width = short_side_shape(*frame.shape[:2], size)
+    height, width = short_side_shape(frame.shape[0], frame.shape[1], size)
     if (height, width) == frame.shape[:2]:
         return frame
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
