@@ -1,0 +1,22 @@
+"""Procedural scenes: drawn videos of articulated people whose actions are known, as AVA-style data sets.
+
+A seed and a grade decide everything; see docs/scenes.md.
+"""
+
+from ava_detect.data.scenes.dataset import WrittenScene, split_seeds, write_dataset, write_scene
+from ava_detect.data.scenes.grades import GRADES, SPLITS, VERSION, Grade
+from ava_detect.data.scenes.scene import LabelledPerson, Scene, generate_scene
+
+__all__ = [
+    "GRADES",
+    "SPLITS",
+    "VERSION",
+    "Grade",
+    "LabelledPerson",
+    "Scene",
+    "WrittenScene",
+    "generate_scene",
+    "split_seeds",
+    "write_dataset",
+    "write_scene",
+]
