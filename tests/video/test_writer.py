@@ -145,7 +145,8 @@ def test_sound_is_copied_or_made_aac_and_stays_in_step(
     assert read(tmp_path / "out.mp4") == ([idx / 25 for idx in range(63)], list(range(12, 75)))
     found, begin, end = sound_of(tmp_path / "out.mp4")
     assert found == becomes
-    assert begin == pytest.approx(max(0.0, begin_s - 0.48), abs=0.06)
+    # Where the cut falls into the tone, MP3 needs a few packets until it sounds.
+    assert begin == pytest.approx(max(0.0, begin_s - 0.48), abs=0.06 if begin_s else 0.1)
     assert end == pytest.approx(begin_s + 0.52, abs=0.06)
 
 
