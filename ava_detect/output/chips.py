@@ -23,7 +23,7 @@ _ALIGNED = 0.1  # distance of the left edges, in diagonals
 _STAY = 0.4  # taken off where the stack stood in the frame before: chips do not hop about
 _SAME = 0.4  # taken off, per stack, for showing as many chips as in the frame before
 _LEFT_OUT = 0.15  # per chip: a good place is worth a weak action
-_NO_PLACE = 10.0
+_NO_PLACE = 1000.0  # above all other costs together
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def place_stacks(
 
     Places never overlap each other or ``taken`` and lie inside the picture. When there is no room for all, or
     the chips would cover too much of the picture or of the people, the persons with most chips lose their
-    weakest ones first, down to the head line; the first stacks get what room there is.
+    weakest ones first. Only where there is no room for one action each, the head line stands alone, and the
+    first stacks get what room there is.
 
     Args:
         stacks: first come, first served.
@@ -116,6 +117,8 @@ def place_stacks(
     best: list[Place | None] = []
     best_cost = np.inf
     for limit in range(most, -1, -1):
+        if limit == 0 and best_cost < _NO_PLACE / 2:
+            break  # everybody has a place with at least one action
         shown = [min(limit, len(stack.chips)) for stack in stacks]
         sizes = [_size(stack, count, picture, metrics) for stack, count in zip(stacks, shown, strict=True)]
         covered = sum(width * height for width, height in sizes)

@@ -9,10 +9,10 @@ import numpy as np
 from ava_detect.output.style import Colour
 
 _FACE = cv2.FONT_HERSHEY_DUPLEX
-_CAP_AT_SCALE_1 = 20.6  # pixels; OpenCV 4 draws 21, OpenCV 5 draws 20.3
+_OUTLINE_FONT = hasattr(cv2, "FontFace")  # OpenCV 5; OpenCV 4 draws strokes, and only ASCII
+_CAP_AT_SCALE_1 = 20.3 if _OUTLINE_FONT else 21.0  # pixels, for strokes without their thickness
 _ASCENT = 1.2  # of the cap height: slashes and brackets reach over the capitals
-_DESCENT = 0.36
-_KNOWS_UNICODE = hasattr(cv2, "FontFace")  # OpenCV 5; OpenCV 4 has stroke fonts with ASCII alone
+_DESCENT = 0.45
 _MARGIN = 1
 
 
@@ -37,11 +37,11 @@ def text_mask(text: str, cap: int) -> np.ndarray:
     Returns:
         [text_height(cap), W] uint8, 255 where the ink is. Not to be written to: it is shared.
     """
-    text = text if _KNOWS_UNICODE else ascii_text(text)
-    scale = cap / _CAP_AT_SCALE_1
-    thickness = (
-        1 if _KNOWS_UNICODE else max(1, round(cap / 11))
-    )  # in OpenCV 5 it changes the weight of the font
+    if _OUTLINE_FONT:
+        thickness, scale = 1, cap / _CAP_AT_SCALE_1  # more thickness would be another weight of the font
+    else:
+        text, thickness = ascii_text(text), max(1, round(cap / 9))
+        scale = (cap - thickness) / _CAP_AT_SCALE_1
     (width, _), _ = cv2.getTextSize(text, _FACE, scale, thickness)
     mask = np.zeros((text_height(cap), width + 2 * _MARGIN), np.uint8)
     cv2.putText(mask, text, (_MARGIN, _ascent(cap)), _FACE, scale, 255, thickness, cv2.LINE_AA)
