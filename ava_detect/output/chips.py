@@ -21,7 +21,7 @@ _HIDES_OWN = 1.0
 _DISTANCE = 0.6
 _ALIGNED = 0.1  # distance of the left edges, in diagonals
 _STAY = 0.4  # taken off where the stack stood in the frame before: chips do not hop about
-_SAME = 0.4  # taken off, per stack, for showing as many chips as in the frame before
+_SAME = 0.12  # taken off, per stack, for showing as many chips as in the frame before; below _LEFT_OUT
 _LEFT_OUT = 0.15  # per chip: a good place is worth a weak action
 _NO_PLACE = 1000.0  # above all other costs together
 
