@@ -153,7 +153,7 @@ class Keyframe:
         time: nominal time on the keyframe grid, seconds from the first frame of the video stream.
         frame_time: presentation time of the frame whose pixels were used, same origin.
         frame_idx: position of that frame in presentation order, from 0.
-        best_person_score: the surest detection, below the threshold or not; None: none, or boxes from a file.
+        best_person_score: of the surest box, below the threshold or not; None: there was none.
     """
 
     time: float

@@ -21,8 +21,8 @@ class KeyframeResult:
         person_scores: [R] float32 in [0, 1], the person detector's; 1 for boxes given without a score.
         person_ids: [R] int64, the same person through the video; all -1 without tracking.
         action_scores: [R, K] float32 in [0, 1].
-        best_person_score: the surest detection, below the threshold or not; NaN: nothing at all was detected,
-            or the boxes came from a file. Says what threshold would have found somebody.
+        best_person_score: of the surest box, below the threshold or not; NaN: there was none. Says what
+            threshold would have found somebody.
     """
 
     time: float
