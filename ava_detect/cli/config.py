@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
@@ -129,10 +130,9 @@ def _list(args: argparse.Namespace) -> int:
         _print_json(titles)
         return 0
     width = max(map(len, titles), default=0)
-    columns = shutil.get_terminal_size().columns
+    room = shutil.get_terminal_size().columns - width - 2 if sys.stdout.isatty() else sys.maxsize
     for name, text in titles.items():
-        line = f"{name:<{width}}  {text}"
-        print(line if len(line) <= columns else line[: columns - 3] + "...")
+        print(f"{name:<{width}}  {text if len(text) <= room else text[: max(room - 3, 0)] + '...'}")
     return 0
 
 

@@ -139,6 +139,29 @@ class Progress:
         self.close()
 
 
+class DownloadBar:
+    """A progress bar in megabytes that begins when the size is known."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: Progress | None = None
+
+    def update(self, done: int, total: int | None) -> None:
+        """Say how many bytes are there, of how many."""
+        if self._bar is None:
+            self._bar = Progress(total / 1e6 if total else None, label=self._label, unit="MB")
+        self._bar.update_to(done / 1e6)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
 def clock(seconds: float) -> str:
     """Format seconds as ``m:ss`` or ``h:mm:ss``."""
     whole = round(seconds)

@@ -17,11 +17,15 @@ def find_videos(inputs: Sequence[str]) -> list[Path]:
 
     Raises:
         VideoError: a folder or glob holds no video.
-        UsageError: two videos have the same stem, which is the ``video_id`` of their rows.
+        UsageError: two videos have the same stem, which is the ``video_id`` of their rows, or it cannot be one.
     """
     videos = [video for text in inputs for video in _expand(text)]
     by_stem: dict[str, Path] = {}
     for video in videos:
+        if not video.stem.isprintable():
+            raise UsageError(
+                f"{str(video)!r}: a video_id cannot hold control characters", hint="Rename the file."
+            )
         other = by_stem.setdefault(video.stem, video)
         if other is not video:
             raise UsageError(

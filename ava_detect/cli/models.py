@@ -249,7 +249,7 @@ def _fetch(args: argparse.Namespace) -> int:
     for entry in entries:
         if not (cache_path(entry).is_file() and not args.overwrite):
             _say(args, f"{entry.name}  from {entry.url}")
-        with _DownloadBar(entry.name) as bar:
+        with console.DownloadBar(entry.name) as bar:
             path = fetch_weights(entry, offline=args.offline, progress=bar.update, overwrite=args.overwrite)
         paths[entry.name] = str(path)
         if not args.json:
@@ -266,27 +266,6 @@ def _say(args: argparse.Namespace, text: str) -> None:
         logging.getLogger(__name__).info(text)
 
 
-class _DownloadBar:
-    """A progress bar in megabytes that begins when the size is known."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._bar: console.Progress | None = None
-
-    def update(self, done: int, total: int | None) -> None:
-        """Say how many bytes are there, of how many."""
-        if self._bar is None:
-            self._bar = console.Progress(total / 1e6 if total else None, label=self._label, unit="MB")
-        self._bar.update_to(done / 1e6)
-
-    def __enter__(self) -> "_DownloadBar":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-
-
 # --- convert
 
 
@@ -296,7 +275,7 @@ def _convert(args: argparse.Namespace) -> int:
     from ava_detect.weights.convert import convert
 
     overrides = [word for pair in args.set for word in pair]
-    with _DownloadBar(args.source) as bar:
+    with console.DownloadBar(args.source) as bar:
         done = convert(
             args.source, args.out, args.to,
             cfg=args.cfg, overrides=overrides, labels=args.labels, offline=args.offline, progress=bar.update,

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,20 +12,16 @@ from ava_detect.cli import console
 from ava_detect.cli.inputs import find_videos
 from ava_detect.cli.number_types import positive_count, positive_number, seconds, share
 from ava_detect.cli.overrides import add_set_flag, overrides_from
+from ava_detect.cli.prediction_outputs import check_outputs, chosen_drawings, chosen_targets, open_journal
+from ava_detect.cli.prediction_report import Bars, conclude, introduce, report, say_times
 from evaluation.errors import UsageError
 
 if TYPE_CHECKING:
     from ava_detect.engine.assembly import ActionModel, People
-    from ava_detect.engine.prediction import Outcome
     from ava_detect.engine.predictor import Predictor
     from ava_detect.output.journal import Journal
     from ava_detect.output.records import Header
-    from ava_detect.output.results import KeyframeResult
-    from ava_detect.output.summary import Summary
-    from ava_detect.output.targets import Target
     from ava_detect.video.reader import VideoInfo
-
-EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 3, 130
 
 DESCRIPTION = "Find people in videos and say what each of them does."
 
@@ -174,87 +166,32 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     inputs = find_videos(args.inputs)
-    targets, drawings = _targets(args), _drawings(args, inputs)
-    place = _check_outputs(args, inputs, targets, drawings)
+    targets, drawings = chosen_targets(args), chosen_drawings(args, inputs)
+    place = check_outputs(args, inputs, targets, drawings)
     infos, outcomes = probe_videos(inputs)
     if not infos:
-        return _conclude(outcomes)
+        return conclude(outcomes)
     model, people = _load(args)
     predictor = _predictor(args, model, people)
-    _introduce(model, people, predictor, infos)
-    with _journal(args, place) as journal, graceful_interruption() as interruption:
-        outcomes += predict_videos(
-            predictor,
-            infos,
-            journal,
-            make_header=lambda info: _header(args, model, people, predictor, info),
-            interruption=interruption,
-            watch=_Bars(args.every).watch,
-        )
+    introduce(model, people, predictor, infos)
+    with open_journal(args, place) as journal, graceful_interruption() as interruption:
+        with Bars(args.every) as bars:
+            outcomes += predict_videos(
+                predictor,
+                infos,
+                journal,
+                make_header=lambda info: _header(args, model, people, predictor, info),
+                interruption=interruption,
+                watch=bars.watch,
+            )
         write_outputs(journal.path, targets)
         drawing_s = _draw(args, journal, model, {path: drawings[path] for path in infos if path in drawings})
         summary = summarise(read_journal(journal.path))
-        _report(args, targets, drawings, summary, journal)
-        _say_times(outcomes, drawing_s, time.monotonic() - started)
+        report(args, targets, drawings, summary, journal)
+        say_times(outcomes, drawing_s, time.monotonic() - started)
         if all(outcome.status != "interrupted" for outcome in outcomes):
             journal.discard()
-    return _conclude(outcomes)
-
-
-def _targets(args: argparse.Namespace) -> list[Target]:
-    from ava_detect.output.targets import out_target, table_target
-
-    targets = [out_target(name) for name in args.out]
-    return [*targets, table_target(str(args.table))] if args.table else targets
-
-
-def _drawings(args: argparse.Namespace, inputs: Sequence[Path]) -> dict[Path, Path]:
-    """The annotated video of each input: the file that was named, or one per input in a folder."""
-    if args.video is None:
-        return {}
-    if args.video.suffix.lower() == ".mp4":
-        if len(inputs) > 1:
-            raise UsageError(
-                f"--video {args.video}: {len(inputs)} inputs need a folder", hint="--video overlays/"
-            )
-        return {inputs[0]: args.video}
-    if args.video.suffix:
-        raise UsageError(f"--video {args.video}: expected a name that ends in .mp4, or a folder")
-    args.video.mkdir(parents=True, exist_ok=True)
-    return {path: args.video / f"{path.stem}.mp4" for path in inputs}
-
-
-def _check_outputs(
-    args: argparse.Namespace, inputs: Sequence[Path], targets: Sequence[Target], drawings: dict[Path, Path]
-) -> Path | None:
-    """Make sure that every output may be written; return where the journal goes (None: nothing is kept)."""
-    from ava_detect.output.journal import journal_path
-    from ava_detect.output.targets import check_places, refuse_existing
-
-    outputs = [target.path for target in targets if target.path] + list(drawings.values())
-    check_places(outputs, inputs)
-    place = journal_path(outputs[0]) if outputs else None
-    resumed = args.resume and place is not None and place.exists()
-    if not (args.overwrite or resumed):
-        refuse_existing(outputs)
-    if args.overwrite and place and not args.resume:
-        place.unlink(missing_ok=True)
-    return place
-
-
-@contextmanager
-def _journal(args: argparse.Namespace, place: Path | None) -> Iterator[Journal]:
-    from ava_detect.output.journal import Journal
-
-    if place is not None:
-        with Journal.resume(place) if args.resume else Journal.create(place) as journal:
-            yield journal
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="ava-detect-") as folder,
-        Journal.create(Path(folder, "j")) as journal,
-    ):
-        yield journal
+    return conclude(outcomes)
 
 
 def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
@@ -262,19 +199,28 @@ def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
     from ava_detect.engine.assembly import load_action_model, people_from_detector, people_from_file
     from ava_detect.weights.zoo import DEFAULT_ACTIONS, DEFAULT_PERSONS, EMBEDDED
 
-    offline = args.offline or None
     if args.boxes:
         people = people_from_file(args.boxes, time_offset=args.time_offset)
     else:
-        default = EMBEDDED if args.weights == EMBEDDED else DEFAULT_PERSONS
-        people = people_from_detector(args.detector_weights or default, device=args.device, offline=offline)
-    model = load_action_model(
-        args.weights or DEFAULT_ACTIONS,
-        cfg=args.cfg,
-        overrides=overrides_from(args),
-        labels=args.labels,
-        offline=offline,
-    )
+        detector = args.detector_weights or (EMBEDDED if args.weights == EMBEDDED else DEFAULT_PERSONS)
+        with console.DownloadBar(detector) as bar:
+            people = people_from_detector(
+                detector,
+                device=args.device,
+                precision=args.precision,
+                offline=args.offline,
+                progress=bar.update,
+            )
+    weights = args.weights or DEFAULT_ACTIONS
+    with console.DownloadBar(weights) as bar:
+        model = load_action_model(
+            weights,
+            cfg=args.cfg,
+            overrides=overrides_from(args),
+            labels=args.labels,
+            offline=args.offline,
+            progress=bar.update,
+        )
     return model, people
 
 
@@ -337,47 +283,6 @@ def _header(
     )
 
 
-def _introduce(
-    model: ActionModel, people: People, predictor: Predictor, infos: dict[Path, VideoInfo]
-) -> None:
-    from ava_detect.engine.device import describe_device
-
-    threshold = f", threshold {predictor.person_thresh:.2f}" if predictor.person_thresh else ""
-    console.say(f"model    {model.description}")
-    console.say(f"persons  {people.description}{threshold}")
-    console.say(f"device   {describe_device(predictor.device, predictor.precision)}")
-    for path, info in infos.items():
-        length = console.clock(info.duration_s) if info.duration_s else "length unknown"
-        rate = f", {float(info.fps):.5g} fps" if info.fps else ""
-        console.say(f"video    {path}  {length}, {info.width}x{info.height}{rate}, {info.codec}")
-
-
-class _Bars:
-    """One progress bar per video, in seconds of video."""
-
-    def __init__(self, every: float) -> None:
-        self._every = every
-        self._bar: console.Progress | None = None
-        self._path: Path | None = None
-        self._persons = 0
-
-    def watch(self, info: VideoInfo, result: KeyframeResult) -> None:
-        """Draw the bar of ``info`` up to ``result``."""
-        if self._bar is None or self._path != info.path:
-            self.close()
-            self._bar = console.Progress(info.duration_s, label=info.path.name, unit="s")
-            self._path, self._persons = info.path, 0
-        self._persons = max(self._persons, int(result.person_ids.max(initial=0)))
-        note = f"{self._persons} persons" if self._persons else ""
-        done = result.time + self._every
-        self._bar.update_to(min(done, info.duration_s or done), note)
-
-    def close(self) -> None:
-        """End the line of the last bar."""
-        if self._bar is not None:
-            self._bar.close()
-
-
 def _draw(
     args: argparse.Namespace, journal: Journal, model: ActionModel, drawings: dict[Path, Path]
 ) -> float:
@@ -399,64 +304,3 @@ def _draw(
         ) as bar:
             render_video(path, keyframes, model.facts.classes, drawing, options, progress=bar.update_to)
     return time.monotonic() - started
-
-
-def _report(
-    args: argparse.Namespace,
-    targets: Sequence[Target],
-    drawings: dict[Path, Path],
-    summary: Summary,
-    journal: Journal,
-) -> None:
-    """Say what was found and what was written."""
-    from ava_detect.output.journal import read_journal
-    from ava_detect.output.strongest import strongest, table_lines
-    from ava_detect.output.summary import summary_lines, wrote_line
-
-    for line in summary_lines(summary):
-        console.say(line)
-    for target in targets:
-        console.say(wrote_line(target, summary))
-    for drawing in drawings.values():
-        if drawing.exists():
-            console.say(f"wrote {drawing}")
-    if args.json:
-        print(json.dumps(summary.as_json(), indent=2))
-    elif not targets and not drawings:
-        for line in table_lines(strongest(read_journal(journal.path))):
-            print(line)
-        console.say("To keep everything: --out actions.csv --table people.csv --video annotated.mp4")
-
-
-def _say_times(outcomes: Sequence[Outcome], drawing_s: float, wall_s: float) -> None:
-    """Print the seconds per stage and the peak memory of this process."""
-    import resource
-
-    stages: dict[str, float] = {}
-    for outcome in outcomes:
-        for stage, spent in outcome.seconds.items():
-            stages[stage] = stages.get(stage, 0.0) + spent
-    if drawing_s > 0.05:
-        stages["draw"] = drawing_s
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kilobytes on Linux
-    parts = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in stages.items())
-    console.say(f"time: {parts} (overlapped), {wall_s:.1f} s in all; peak memory {peak_gb:.1f} GB")
-
-
-def _conclude(outcomes: Sequence[Outcome]) -> int:
-    """Print what went wrong, last of all, and return the exit code."""
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    damaged = [outcome for outcome in outcomes if outcome.status == "damaged"]
-    for outcome in damaged:
-        console.warn(f"{outcome.path}: {outcome.reason}; results end there")
-    for outcome in failed:
-        console.error(outcome.reason, hint=outcome.hint)
-    if any(outcome.status == "interrupted" for outcome in outcomes):
-        console.error("interrupted; what is complete has been kept. To go on: the same command with --resume")
-        return EXIT_INTERRUPTED
-    if len(failed) == len(outcomes):
-        return EXIT_FAILED
-    if failed or damaged:
-        console.error(f"{len(failed) + len(damaged)} of {len(outcomes)} inputs incomplete")
-        return EXIT_INCOMPLETE
-    return 0

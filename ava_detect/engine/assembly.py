@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from ava_detect.config import Config, dump_config, load_config
+from ava_detect.engine.device import pick_device, pick_precision
 from ava_detect.engine.keyframe_clips import KeyframeClip
 from ava_detect.engine.predictor import FindPeople
 from ava_detect.models import build_model
@@ -133,35 +134,47 @@ def people_from_file(path: Path, *, time_offset: float = 0.0) -> People:
     """
     given = GivenBoxes.read(path)
 
-    def find(video_id: str, clip: KeyframeClip) -> PersonBoxes:
-        height, width = clip.image.shape[:2]
-        return given.at(video_id, clip.time + time_offset, width, height)
+    def find(video_id: str, clips: Sequence[KeyframeClip]) -> list[PersonBoxes]:
+        sizes = [clip.image.shape[:2] for clip in clips]
+        return [
+            given.at(video_id, clip.time + time_offset, width, height)
+            for clip, (height, width) in zip(clips, sizes, strict=True)
+        ]
 
     facts = DetectorFacts("file", str(path), file_digest(path, "sha256"))
-    return People(find, None, f"boxes from {path} ({len(given.video_ids):,} videos)", facts)
+    return People(find, None, f"boxes from {path}", facts)
 
 
 def people_from_detector(
     weights: str,
     *,
     device: str = "auto",
+    precision: str = "auto",
     offline: bool = False,
     progress: DownloadProgress | None = None,
 ) -> People:
     """Find people with a Detectron2 person detector.
 
+    Args:
+        weights: name of the zoo, or a file.
+        device, precision: see ``pick_device`` and ``pick_precision``.
+        offline, progress: as in ``load_action_model``.
+
     Raises:
         MissingDependencyError: Detectron2 is not installed.
         WeightsError: no such weights, or they do not fit.
     """
-    from ava_detect.engine.device import pick_device
-    from person_detector import build_person_detector
+    from person_detector.build import build_person_detector
+    from person_detector.detectron2_import import require_detectron2
 
-    entry = find_weights(weights)
+    require_detectron2()  # before anything is downloaded
+    entry = find_weights(weights, kind="persons")
     path = fetch_weights(entry, offline=offline, progress=progress)
-    detector = build_person_detector(path, device=str(pick_device(device)))
+    place = pick_device(device)
+    detector = build_person_detector(entry, device=place, precision=pick_precision(precision, place))
     return People(
-        lambda _, clip: detector.detect(clip.image),
+        # All that is found, so that the user learns how sure the surest person below the threshold was.
+        lambda _, clips: detector.detect_batch([clip.image for clip in clips], threshold=0.0),
         detector.threshold,
         entry.name,
         DetectorFacts("detector", entry.name, file_digest(path, "sha256")),

@@ -21,7 +21,7 @@ def prepare_for_inference(model: nn.Module, device: torch.device, precision: str
         device: where to run.
         precision: fp32, bf16 or fp16; the latter two by autocast.
     """
-    model.eval().to(device, memory_format=torch.channels_last_3d)
+    model.eval().to(device).to(memory_format=torch.channels_last_3d)
     half = precision != "fp32"
 
     def score(clips: list[Tensor], rois: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ from ava_detect.video.reader import VideoReader
 from ava_detect.video.transforms import ChannelOrder, normalise_clip, resize_short_side, scale_boxes
 from person_detector import PersonBoxes
 
-FindPeople = Callable[[str, KeyframeClip], PersonBoxes]
-"""(video id, keyframe) -> the people on it, boxes in pixels of ``clip.image``."""
+FindPeople = Callable[[str, Sequence[KeyframeClip]], Sequence[PersonBoxes]]
+"""(video id, keyframes) -> the people on each, boxes in pixels of its ``image``."""
 
 
 class Predictor:
@@ -173,7 +173,7 @@ class VideoRun:
     def _results(self, batch: list[KeyframeClip], tracker: Tracker | None) -> Iterator[KeyframeResult]:
         predictor = self.predictor
         started = time.perf_counter()
-        found = [predictor.find_people(self.video_id, clip) for clip in batch]
+        found = predictor.find_people(self.video_id, batch)
         people = [persons.above(predictor.person_thresh) for persons in found]
         persons_done = time.perf_counter()
         scores = predictor.score(batch, [persons.boxes for persons in people])

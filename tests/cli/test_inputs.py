@@ -50,3 +50,8 @@ def test_one_stem_twice_is_refused(folder):
 def test_the_same_file_twice_is_refused(folder):
     with pytest.raises(UsageError, match="would both be video_id 'b'"):
         find_videos([str(folder / "b.mp4"), str(folder / "b.mp4")])
+
+
+def test_a_name_that_would_break_a_row_is_refused():
+    with pytest.raises(UsageError, match="cannot hold control characters"):
+        find_videos(["two\nlines.mp4"])

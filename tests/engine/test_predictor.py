@@ -19,12 +19,12 @@ BOXES = np.array([[10, 8, 60, 90], [50, 20, 127, 95]], np.float32)
 SCORES = np.array([0.9, 0.7], np.float32)
 
 
-def two_people(_video_id, _clip):
-    return PersonBoxes(BOXES, SCORES)
+def two_people(_video_id, clips):
+    return [PersonBoxes(BOXES, SCORES) for _ in clips]
 
 
-def nobody(_video_id, _clip):
-    return PersonBoxes.none()
+def nobody(_video_id, clips):
+    return [PersonBoxes.none() for _ in clips]
 
 
 def test_a_video_without_people_still_gives_its_keyframes(tiny_cfg, tiny_model, make_video):
@@ -63,8 +63,8 @@ def test_scores_are_those_of_the_clip_taken_by_hand(tiny_cfg, tiny_model, make_v
 def test_a_batch_gives_what_single_keyframes_give(tiny_cfg, tiny_model, make_video):
     path = make_video(frames=130)
 
-    def sometimes(video_id, clip):
-        return nobody(video_id, clip) if clip.time == 2.0 else two_people(video_id, clip)
+    def sometimes(_video_id, clips):
+        return [PersonBoxes.none() if clip.time == 2.0 else PersonBoxes(BOXES, SCORES) for clip in clips]
 
     single, batched = (
         list(Predictor(tiny_cfg, tiny_model, sometimes, person_thresh=0.5, batch=batch).predict(path))
