@@ -17,7 +17,7 @@ def find_videos(inputs: Sequence[str]) -> list[Path]:
 
     Raises:
         VideoError: a folder or glob holds no video.
-        UsageError: two videos have the same stem, which is the ``video_id`` of their rows, or it cannot be one.
+        UsageError: a stem, which is the ``video_id`` of the rows, cannot be one or is there twice.
     """
     videos = [video for text in inputs for video in _expand(text)]
     by_stem: dict[str, Path] = {}
