@@ -90,7 +90,10 @@ def _temporal_blocks(cfg: Config) -> _Stages[int]:
 
 
 def _locations(cfg: Config) -> _Stages[tuple[int, ...]]:
-    """Spread NONLOCAL.LOCATION, but never copy blocks to a pathway that the file does not speak of."""
+    """Spread NONLOCAL.LOCATION, but never copy blocks to a pathway that the file does not speak of.
+
+    A stage without any block may be written [].
+    """
     key = "NONLOCAL.LOCATION"
     number = len(pathways_of(cfg))
     for name, stage in zip(STAGES, cfg.NONLOCAL.LOCATION, strict=False):
@@ -99,7 +102,7 @@ def _locations(cfg: Config) -> _Stages[tuple[int, ...]]:
                 f"{key} ({cfg.origin(key)}) lists blocks of {name} for one pathway of {number}.",
                 hint="Give a list per pathway, slowest first: [[6, 13, 20], []].",
             )
-    return _spread(cfg, key, cfg.NONLOCAL.LOCATION)
+    return _spread(cfg, key, [stage or ((),) for stage in cfg.NONLOCAL.LOCATION])
 
 
 def _pools(cfg: Config) -> _Stages[tuple[int, ...]]:

@@ -41,7 +41,15 @@ def format_value(value: object) -> str:
         return "{" + ", ".join(f"{name}: {format_value(each)}" for name, each in entries) + "}"
     if isinstance(value, str):
         return _format_text(value)
-    return repr(value)
+    if isinstance(value, float):
+        return _format_number(value)
+    return str(value)
+
+
+def _format_number(value: float) -> str:
+    """Write 1e-07 as 1.0e-07, since other readers of YAML take a number without a dot for text."""
+    mantissa, e, exponent = repr(value).partition("e")
+    return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else repr(value)
 
 
 def _format_text(text: str) -> str:

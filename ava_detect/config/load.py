@@ -130,8 +130,8 @@ def _build(settings: Sequence[Setting]) -> Config:
     _say_ignored(ignored)
     if foreign.differs_in_pytorchvideo(settings):
         _log.warning(
-            "MODEL.MODEL_NAME PTVSlowFast: PySlowFast does not dilate the Fast pathway's res5 here; to compute "
-            "what it computes, set RESNET.SPATIAL_DILATIONS to [1, 1, 1, [2, 1]]"
+            "MODEL.MODEL_NAME PTVSlowFast: PySlowFast does not dilate the Fast pathway's res5 here; to "
+            "compute what it computes, set RESNET.SPATIAL_DILATIONS to [1, 1, 1, [2, 1]]"
         )
     cfg = complete(config_from(values, written))
     check(cfg)
