@@ -6,6 +6,7 @@ import importlib.resources
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import yaml
@@ -26,6 +27,11 @@ _SIGNATURES = {
     (32, 2, 32): SMALL,
 }
 
+# What YAML and yacs raise on a file that is something else; RecursionError for a file that is its own base.
+_UNUSABLE = (
+    yaml.YAMLError, KeyError, ValueError, TypeError, AttributeError, AssertionError, OSError, RecursionError
+)  # fmt: skip
+
 _STEM = "backbone.bottom_up.stem.conv1.weight"
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
 
@@ -40,7 +46,7 @@ def load_detector_config(name_or_path: str | Path) -> CfgNode:
     Raises:
         ConfigError: there is no such thing, or it cannot be used. Files never get to run code.
     """
-    cfg = get_cfg()
+    cfg = _LocalConfig(get_cfg())
     name = str(name_or_path).removesuffix(".yaml")
     if Path(name_or_path).is_file():
         _merge(cfg, Path(name_or_path))
@@ -87,6 +93,14 @@ def _missing(tensors: Mapping[str, np.ndarray]) -> str:
     return f"{wanted} is not in it, but {', '.join(sorted(tensors)[:3]) or 'nothing'}"
 
 
+class _LocalConfig(CfgNode):  # type: ignore[misc]  # detectron2 has no types
+    """A configuration whose bases are files; Detectron2 would download a base that is an address."""
+
+    @classmethod
+    def _open_cfg(cls, filename: str) -> TextIO:
+        return Path(filename).open(encoding="utf-8")
+
+
 def _merge(cfg: CfgNode, path: Path) -> None:
     """Merge a YAML file and its ``_BASE_``.
 
@@ -96,7 +110,7 @@ def _merge(cfg: CfgNode, path: Path) -> None:
         cfg.merge_from_file(str(path), allow_unsafe=False)
     except yaml.constructor.ConstructorError as error:
         raise ConfigError(f"{path}: has a YAML tag that would run code: {error.problem}") from error
-    except (yaml.YAMLError, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
+    except _UNUSABLE as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: not a Detectron2 configuration: {reason}") from error
 

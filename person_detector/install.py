@@ -135,11 +135,15 @@ def _install(wheel: Path, *, constraint: Path | None, replace: bool) -> None:
                 "pip could not install Detectron2; its reasons are above",
                 hint="Does the index have all that it needs? pip config list shows which index is used.",
             )
-    command = [sys.executable, "-c", "import detectron2"]
-    check = subprocess.run(command, check=False, text=True, capture_output=True, cwd=wheel.parent)
-    if check.returncode != 0:
-        reason = (check.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if reason := import_failure(wheel.parent):
         raise AvaDetectError(f"Detectron2 was installed and cannot be imported: {reason}", hint="pip check")
+
+
+def import_failure(folder: Path) -> str:
+    """Import detectron2 in a process of its own, started in ``folder``; return why that failed, else ""."""
+    command = [sys.executable, "-c", "import detectron2"]
+    result = subprocess.run(command, check=False, text=True, capture_output=True, cwd=folder)
+    return (result.stderr.strip().splitlines() or ["no reason given"])[-1] if result.returncode else ""
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
 """What pip is set to use here: indexes, folders of files, certificates, proxy.
 
-Read with ``pip config``, which knows all of pip's files and environment variables, in the order of pip's
-documentation: environment before the ``[install]`` section before ``[global]``.
+``pip config debug`` tells which configuration files pip reads; ``pip config get`` would look into one of them
+only. Precedence is pip's: environment variables before the ``[install]`` section before ``[global]``, and the
+file of the virtual environment before the user's before the machine's.
 """
 
+import configparser
+import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 DEFAULT_INDEX = "https://pypi.org/simple"  # what pip uses when nothing is set
 
-_SECTIONS = (":env:", "install", "global")
+_KINDS = ("global", "user", "site", "env")  # of configuration files; later ones win
+_SECTIONS = ("install", "global")
+_TRUE = ("1", "true", "yes", "on", "y", "t")
 
 
 @dataclass(frozen=True)
@@ -33,19 +40,22 @@ def run_pip(*arguments: str, capture: bool = False) -> subprocess.CompletedProce
 
 
 def read_pip_settings() -> PipSettings:
-    """Ask pip for its settings."""
-    listed = run_pip("config", "list", capture=True).stdout
-    known = {line.partition("=")[0] for line in listed.splitlines()}
+    """Read pip's environment variables and configuration files."""
+    files = configparser.RawConfigParser()
+    files.read(_config_files(run_pip("config", "debug", capture=True).stdout), encoding="utf-8")
 
     def setting(name: str) -> str:
         """Return the value with the highest precedence; "" when there is none."""
+        if value := os.environ.get("PIP_" + name.upper().replace("-", "_")):
+            return value
         for section in _SECTIONS:
-            if f"{section}.{name}" in known:
-                return run_pip("config", "get", f"{section}.{name}", capture=True).stdout.strip()
+            for spelling in (name, name.replace("-", "_")):
+                if value := files.get(section, spelling, fallback=""):
+                    return value
         return ""
 
     indexes = [setting("index-url") or DEFAULT_INDEX, *setting("extra-index-url").split()]
-    if setting("no-index").lower() in ("1", "true", "yes", "on", "y", "t"):
+    if setting("no-index").lower() in _TRUE:
         indexes = []
     timeout = setting("timeout") or setting("default-timeout")
     return PipSettings(
@@ -57,3 +67,19 @@ def read_pip_settings() -> PipSettings:
         proxy=setting("proxy") or None,
         timeout_s=float(timeout) if timeout.replace(".", "", 1).isdigit() else PipSettings.timeout_s,
     )
+
+
+def _config_files(report: str) -> list[Path]:
+    """Return the configuration files that pip reads, those that win last.
+
+    Args:
+        report: of ``pip config debug``: a line ``kind:``, then indented lines ``path, exists: True``.
+    """
+    found: dict[str, list[Path]] = {kind: [] for kind in _KINDS}
+    kind = ""
+    for line in report.splitlines():
+        if heading := re.fullmatch(r"(\w+):", line):
+            kind = heading[1]
+        elif (entry := re.fullmatch(r"\s+(.+), exists: True", line)) and kind in found:
+            found[kind].append(Path(entry[1]))
+    return [path for kind in _KINDS for path in found[kind]]

@@ -1,4 +1,4 @@
-"""Shared by the detector's tests: small real detectors with weights of the recipe, and a picture to look at."""
+"""Shared by the detector's tests: real detectors with weights of the recipe, and a picture to look at."""
 
 import pickle
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 WriteZooFile = Callable[..., Path]
+Change = Callable[[dict[str, np.ndarray]], None]
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,9 @@ def picture() -> np.ndarray:
     """A [120, 200, 3] BGR picture with structure at several scales."""
     rng = np.random.default_rng(3)
     layers = [
-        cv2.resize(rng.integers(0, 256, size, np.uint8), (200, 120), interpolation=cv2.INTER_CUBIC).astype(float)
+        cv2.resize(rng.integers(0, 256, size, np.uint8), (200, 120), interpolation=cv2.INTER_CUBIC).astype(
+            float
+        )
         for size in ((3, 5, 3), (12, 20, 3), (60, 100, 3))
     ]
     return np.clip(0.5 * layers[0] + 0.3 * layers[1] + 0.2 * layers[2], 0, 255).astype(np.uint8)
@@ -24,21 +27,23 @@ def picture() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def write_zoo_file(tmp_path_factory: pytest.TempPathFactory) -> WriteZooFile:
-    """Write a checkpoint in the layout of Detectron2's model zoo: (config, classes=None, change=None) -> path."""
-    from person_detector.detectron2_import import require_detectron2
+    """Write a checkpoint in the layout of Detectron2's model zoo and return its path.
 
-    require_detectron2()
+    The function takes the name of a configuration, and as keywords: ``classes``, their number; ``keypoints``,
+    whether the model has a keypoint head; ``change``, called with the arrays by name before they are written.
+    """
     from detectron2.modeling import build_model
 
     from person_detector.architecture import load_detector_config
     from person_detector.recipe import fill_detector
 
-    def write(config: str, *, classes: int | None = None, keypoints: bool = False, change=None) -> Path:
+    def write(
+        config: str, *, classes: int | None = None, keypoints: bool = False, change: Change | None = None
+    ) -> Path:
         cfg = load_detector_config(config)
         cfg.MODEL.DEVICE = "cpu"
         cfg.MODEL.KEYPOINT_ON = keypoints
-        if classes is not None:
-            cfg.MODEL.ROI_HEADS.NUM_CLASSES = classes
+        cfg.MODEL.ROI_HEADS.NUM_CLASSES = classes or cfg.MODEL.ROI_HEADS.NUM_CLASSES
         model = build_model(cfg)
         fill_detector(model)
         weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
