@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from math import floor, prod
 
+from ava_detect.config.origin import shown
 from ava_detect.config.pathways import STAGES, PathwayShape, frames_after_res2, frames_of, pathways_of
 from ava_detect.config.schema import Config, PathwaySettings
 from evaluation.errors import ConfigError
@@ -31,8 +32,9 @@ def check(cfg: Config) -> None:
 def _described(cfg: Config, key: str) -> str:
     section, _, name = key.partition(".")
     value = getattr(getattr(cfg, section), name)
-    text = "" if key == "SLOWFAST.PATHWAYS" else f" {_listed(value)}"
-    return f"{key}{text} ({cfg.origin(key)})"
+    if key == "SLOWFAST.PATHWAYS":  # long, and the reason says what is wrong in it
+        return f"{key} ({cfg.origin(key)})"
+    return f"{key} {value if isinstance(value, str) else shown(_listed(value))} ({cfg.origin(key)})"
 
 
 def _listed(value: object) -> object:

@@ -10,7 +10,7 @@ from ava_detect.config.complete import complete
 from ava_detect.config.convert import Mismatch, convert
 from ava_detect.config.dump import format_value
 from ava_detect.config.keys import all_keys, config_from, is_section, nearest
-from ava_detect.config.origin import COMMAND_LINE, Setting
+from ava_detect.config.origin import COMMAND_LINE, Setting, shown
 from ava_detect.config.packaged import packaged_names, read_config_text
 from ava_detect.config.reading import read_settings, require_distinct
 from ava_detect.config.schema import Config
@@ -144,7 +144,7 @@ def _refuse_absent(settings: Sequence[Setting]) -> None:
         for setting in settings:
             reason = foreign.refusal(key, setting.value) if setting.key == key else None
             if reason:
-                raise ConfigError(f"{key} ({setting.origin}) is {_shown(setting.value)}: {reason}.")
+                raise ConfigError(f"{key} ({setting.origin}) is {shown(setting.value)}: {reason}.")
 
 
 def _converted(setting: Setting) -> object:
@@ -153,22 +153,15 @@ def _converted(setting: Setting) -> object:
         return convert(foreign.alias(setting.key, setting.value), key.annotation)
     except Mismatch as mismatch:
         raise ConfigError(
-            f"{setting.key} ({setting.origin}): expected {mismatch}, got {_shown(setting.value)}."
+            f"{setting.key} ({setting.origin}): expected {mismatch}, got {shown(setting.value)}."
         ) from None
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "nothing"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _unknown(setting: Setting, values: Mapping[str, object]) -> ConfigError:
     where = "" if setting.origin == COMMAND_LINE else f"{setting.origin}: "
     if is_section(setting.key):
         return ConfigError(
-            f"{where}{setting.key} is a section; expected settings below it, got {_shown(setting.value)}."
+            f"{where}{setting.key} is a section; expected settings below it, got {shown(setting.value)}."
         )
     near = nearest(setting.key, all_keys())
     if near is None:

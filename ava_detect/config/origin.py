@@ -25,3 +25,11 @@ class Setting:
     key: str
     value: object
     origin: Origin
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, and not longer than one."""
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

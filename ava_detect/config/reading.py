@@ -14,7 +14,7 @@ import yaml
 from ava_detect.config.origin import Origin, Setting
 from evaluation.errors import ConfigError
 
-MAX_CHARACTERS = 200_000  # ten times a configuration that sets every key of PySlowFast
+MAX_CHARACTERS = 100_000  # ten times a configuration that sets every key of PySlowFast
 _MAX_DEPTH = 20
 
 _NULL_WORDS = ("", "~", "null", "Null", "NULL")

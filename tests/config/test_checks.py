@@ -186,6 +186,11 @@ def test_the_default_of_temporal_blocks_is_cut_to_the_depth(depth, blocks):
         (SLOW, "DATA.TRAIN_PCA_EIGVAL [1,2]", r"expected 3 numbers and 3 x 3 numbers"),
         (SLOWFAST, "AVA.VALID_SECONDS [1798,902]", r"the first and the last second, or auto"),
         # schedule and optimiser
+        (
+            SLOW,
+            f"DATA.MEAN [{'0.5,' * 1000}]",
+            r"^DATA\.MEAN \[0\.5, .{70,80}\.\.\. \(command line\): expected three",
+        ),
         (SLOWFAST, "SOLVER.STEPS [5,10]", r"STEPS \[5\.0, 10\.0\] .*begin with 0"),
         (SLOWFAST, "SOLVER.STEPS [0,10,10]", r"expected ascending epochs"),
         (SLOWFAST, "SOLVER.STEPS []", r"expected ascending epochs"),
