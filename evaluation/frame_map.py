@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.average_precision import average_precision, rank_by_score, tie_interval
+from evaluation.common_keyframes import check_common_keyframes
 from evaluation.errors import DataError, UsageError
 from evaluation.keyframes import Keyframes, number_keyframes
 from evaluation.label_map import LabelMap, load_label_map
@@ -144,6 +145,7 @@ class EvaluationResult:
         classes: one entry per class of the label map.
         groups: mean AP of "pose", "object", "person" and "other", where they have ground truth.
         mean_at: mAP at every threshold that was asked for.
+        per_class_at: AP by class id at every threshold.
         tie_interval: smallest and largest mAP over all orders of equal scores; ``None`` unless asked for.
         set_aside: the detections that were not scored.
         num_keyframes: keyframes that are scored.
@@ -156,6 +158,7 @@ class EvaluationResult:
     classes: tuple[ClassResult, ...]
     groups: dict[str, float]
     mean_at: dict[float, float]
+    per_class_at: dict[float, dict[int, float]]
     tie_interval: tuple[float, float] | None
     set_aside: SetAside
     num_keyframes: int
@@ -228,10 +231,11 @@ def match_tables(
     """Match detections with ground truth.
 
     Raises:
-        DataError: there is no ground truth, or a box that the protocol cannot score.
+        DataError: there is no ground truth, the files have no keyframe in common, or a box cannot be scored.
     """
     listed = (exclusions,) if exclusions is not None else ()
     keyframes = number_keyframes(annotated, found, *listed)
+    check_common_keyframes(annotated, found, keyframes)
     excluded = keyframes.flags(*(keyframes.of_bare[2:]))
     truth_columns = class_columns(annotated.action_ids, label_map)
     found_columns = class_columns(found.action_ids, label_map)
@@ -313,9 +317,10 @@ def summarise(
             f"{scoring.found.source}: no class with ground truth was predicted on a scored keyframe, and"
             f" {scoring.protocol.name} leaves such classes out; there is nothing to average"
         )
-    mean_at = {iou_thresholds[0]: mean}
+    per_class_at = {iou_thresholds[0]: {entry.class_id: entry.ap for entry in classes}}
     for threshold in iou_thresholds[1:]:
-        mean_at[threshold] = _mean([scoring.ap_of(ranking) for ranking in scoring.rankings(threshold)])
+        aps = map(scoring.ap_of, scoring.rankings(threshold))
+        per_class_at[threshold] = dict(zip(scoring.label_map.ids, aps, strict=True))
     ends = list(zip(*(c.tie_interval for c in classes if c.tie_interval is not None), strict=True))
     by_group = {
         group: _mean([entry.ap for entry in classes if entry.group == group])
@@ -327,7 +332,8 @@ def summarise(
         mean=mean,
         classes=classes,
         groups={group: value for group, value in by_group.items() if not np.isnan(value)},
-        mean_at=mean_at,
+        mean_at={threshold: _mean(list(aps.values())) for threshold, aps in per_class_at.items()},
+        per_class_at=per_class_at,
         tie_interval=(_mean(ends[0]), _mean(ends[1])) if ends else None,
         set_aside=scoring.set_aside,
         num_keyframes=int(scoring.truth.scored_frames.sum()),

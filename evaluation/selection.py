@@ -21,13 +21,16 @@ class Truth:
         rows: [G] index into the ground-truth table, ascending.
         frames: [G] keyframe numbers.
         columns: [G] class columns of the label map.
-        counts: [K] boxes per class that count in the denominator of recall.
+        counted: rows of the table that count in the denominator of recall; ``rows``, and under mmaction2's
+            rules those of excluded keyframes too.
+        counts: [K] ``counted`` by class.
         scored_frames: [F] booleans, the keyframes that are scored.
     """
 
     rows: np.ndarray
     frames: np.ndarray
     columns: np.ndarray
+    counted: np.ndarray
     counts: np.ndarray
     scored_frames: np.ndarray
 
@@ -124,9 +127,9 @@ def select_truth(
         scored = keyframes.flags(frames[in_map], detected_frames)
     scored &= ~excluded
     rows = np.flatnonzero(in_map & ~excluded[frames])
-    counted = columns[in_map] if protocol.counts_excluded_truth else columns[rows]
-    counts = np.bincount(counted, minlength=num_classes)
-    return Truth(rows, frames[rows], columns[rows], counts, scored)
+    counted = np.flatnonzero(in_map) if protocol.counts_excluded_truth else rows
+    counts = np.bincount(columns[counted], minlength=num_classes)
+    return Truth(rows, frames[rows], columns[rows], counted, counts, scored)
 
 
 def select_detections(
