@@ -93,7 +93,7 @@ def _missing(tensors: Mapping[str, np.ndarray]) -> str:
     return f"{wanted} is not in it, but {', '.join(sorted(tensors)[:3]) or 'nothing'}"
 
 
-class _LocalConfig(CfgNode):  # type: ignore[misc]  # detectron2 has no types
+class _LocalConfig(CfgNode):
     """A configuration whose bases are files; Detectron2 would download a base that is an address."""
 
     @classmethod

@@ -15,7 +15,7 @@ def fold_batch_norm(module: nn.Module) -> int:
     for layer in module.modules():
         if not (isinstance(layer, Conv2d) and isinstance(layer.norm, FrozenBatchNorm2d | nn.BatchNorm2d)):
             continue
-        norm = layer.norm
+        norm: FrozenBatchNorm2d = layer.norm  # or a BatchNorm2d, which has the same fields
         with torch.no_grad():
             scale = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
             bias = 0.0 if layer.bias is None else layer.bias.double()

@@ -97,22 +97,22 @@ class FasterRCNN:
         return self.classify(images, output, self.propose(images, output))
 
 
-def _box_heads(model: nn.Module) -> list[nn.Module]:
+def _box_heads(model: GeneralizedRCNN) -> list[nn.Module]:
     """Return the box heads: one, or one per stage of a Cascade R-CNN."""
     heads = model.roi_heads.box_head
     return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
 
 
-def _pool_channels_last(model: nn.Module) -> None:
+def _pool_channels_last(model: GeneralizedRCNN) -> None:
     """Use ``ChannelsLastPooler`` where the pooled features go straight into fully connected layers.
 
     The columns of the first layer are put in the pooler's order, so the features need not be.
     """
     heads, pooler = _box_heads(model), model.roi_heads.box_pooler
-    flat = all(isinstance(head, FastRCNNConvFCHead) and not head.conv_norm_relus for head in heads)
-    if not (flat and ChannelsLastPooler.supports(pooler)):
+    flat = [head for head in heads if isinstance(head, FastRCNNConvFCHead) and not head.conv_norm_relus]
+    if len(flat) < len(heads) or not ChannelsLastPooler.supports(pooler):
         return
-    for head in heads:
+    for head in flat:
         first = head.fcs[0]
         weight = first.weight.unflatten(1, (-1, *pooler.output_size))  # [F, C, S, S]
         first.weight = nn.Parameter(weight.permute(0, 2, 3, 1).flatten(1).contiguous(), requires_grad=False)

@@ -9,7 +9,8 @@ import math
 import zlib
 
 import torch
-from torch import Tensor, nn
+from detectron2.modeling import GeneralizedRCNN
+from torch import Tensor
 
 _TYPICAL_DEVIATION = 60.0  # grey levels, of a photograph around its mean
 _BRANCH_SCALE = 0.2  # a residual branch is weak against its shortcut, as after training
@@ -24,7 +25,7 @@ _OUTPUT_DEVIATION = {
 }
 
 
-def fill_detector(model: nn.Module, *, seed: int = 0) -> None:
+def fill_detector(model: GeneralizedRCNN, *, seed: int = 0) -> None:
     """Set all weights of a Detectron2 R-CNN with a ResNet and a feature pyramid.
 
     Args:
@@ -47,7 +48,7 @@ def fill_detector(model: nn.Module, *, seed: int = 0) -> None:
                 tensor.copy_(_weight(name, tensor.shape, seed))
 
 
-def _branch_ends(model: nn.Module) -> dict[str, float]:
+def _branch_ends(model: GeneralizedRCNN) -> dict[str, float]:
     """Return the scale of the last norm of each residual block."""
     return {
         f"{prefix}.{'conv3' if hasattr(block, 'conv3') else 'conv2'}.norm.weight": _BRANCH_SCALE

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from detectron2.modeling import Backbone
 from torch import Tensor, nn
 
 from evaluation.errors import MissingDependencyError
@@ -52,13 +53,13 @@ class TorchTrunk(nn.Module):
     """
 
     def __init__(
-        self, backbone: nn.Module, rpn_head: nn.Module, *, rpn_levels: Sequence[str], dtype: torch.dtype
+        self, backbone: Backbone, rpn_head: nn.Module, *, rpn_levels: Sequence[str], dtype: torch.dtype
     ) -> None:
         super().__init__()
         self.backbone, self.rpn_head = backbone, rpn_head
         self.rpn_levels, self.dtype = list(rpn_levels), dtype
         self.levels = list(backbone.output_shape())
-        self.to(dtype=dtype, memory_format=torch.channels_last)
+        self.to(dtype=dtype).to(memory_format=torch.channels_last)
 
     def forward(self, pictures: Tensor) -> TrunkOutput:
         """Run on [N, 3, H, W] pictures."""
