@@ -4,12 +4,8 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from ava_detect.video.suffixes import VIDEO_SUFFIXES
 from evaluation.errors import UsageError, VideoError
-
-VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
-)
-"""What a folder is searched for; a file that is named itself may be called anything."""
 
 
 def find_videos(inputs: Sequence[str]) -> list[Path]:
