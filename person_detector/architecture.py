@@ -71,9 +71,9 @@ def recognise(tensors: Mapping[str, np.ndarray], source: str) -> str:
             f"{source}: not a Detectron2 Faster R-CNN with a feature pyramid: {_missing(tensors)}",
             hint="Zoo names of person detectors: ava-detect models list",
         )
-    inner = tensors.get("backbone.bottom_up.res2.0.conv2.weight")
     blocks = {name.split(".")[3] for name in tensors if name.startswith("backbone.bottom_up.res4.")}
-    signature = (len(tensors[_STEM]), len(blocks), 0 if inner is None else inner.shape[1])
+    inner = tensors.get("backbone.bottom_up.res2.0.conv2.weight", np.zeros(0))
+    signature = (_extent(tensors[_STEM], 0), len(blocks), _extent(inner, 1))
     if signature not in _SIGNATURES:
         stem, count, width = signature
         raise WeightsError(
@@ -85,7 +85,12 @@ def recognise(tensors: Mapping[str, np.ndarray], source: str) -> str:
 
 def count_classes(tensors: Mapping[str, np.ndarray]) -> int:
     """Return the number of classes of a detector, background not counted."""
-    return len(tensors[_CLASSIFIER]) - 1
+    return max(0, _extent(tensors[_CLASSIFIER], 0) - 1)
+
+
+def _extent(array: np.ndarray, axis: int) -> int:
+    """Return the size along an axis; 0 for an axis that a damaged file does not have."""
+    return array.shape[axis] if axis < array.ndim else 0
 
 
 def _missing(tensors: Mapping[str, np.ndarray]) -> str:

@@ -78,6 +78,8 @@ def _checked(name: str, array: np.ndarray, place: Tensor, source: str) -> Tensor
             f"{source}: {name} has the shape {array.shape}, the detector {tuple(place.shape)}",
             hint="The weights belong to another configuration or another number of classes.",
         )
+    if place.is_floating_point() and array.dtype.kind != "f":
+        raise WeightsError(f"{source}: {name} has numbers of the type {array.dtype}, expected floating point")
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
         raise WeightsError(f"{source}: {name} has values that are not finite; the training has diverged")

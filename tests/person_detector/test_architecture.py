@@ -121,6 +121,15 @@ def test_an_unknown_backbone_is_described():
         recognise(tensors(stem=64, blocks=36, inner=64), "w.pkl")
 
 
+def test_tensors_without_the_dimensions_of_a_detector_are_refused():
+    weights = {name: np.zeros(()) for name in tensors(stem=64, blocks=6, inner=64)}
+    assert count_classes(weights) == 0
+    with pytest.raises(
+        WeightsError, match=r"unknown backbone \(stem of 0 channels, 6 blocks in res4, 0 inner"
+    ):
+        recognise(weights, "w.pkl")
+
+
 @pytest.mark.parametrize(
     "weights", [{}, {"s1.pathway0_stem.conv.weight": np.zeros(1)}], ids=["empty", "action model"]
 )

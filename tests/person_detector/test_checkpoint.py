@@ -110,6 +110,16 @@ def test_a_tensor_of_another_shape_is_refused_with_both_shapes():
         load_detector_weights(build(), given, "w.pkl")
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.int8, np.bool_])
+def test_numbers_of_another_kind_are_refused(dtype: type):
+    given = weights()
+    given[FC] = given[FC].astype(dtype)
+    with pytest.raises(
+        WeightsError, match=rf"{FC} has numbers of the type {np.dtype(dtype)}, expected floating"
+    ):
+        load_detector_weights(build(), given, "w.pkl")
+
+
 def test_values_that_are_not_finite_are_refused():
     given = weights()
     given[FC] = np.full_like(given[FC], np.nan)
