@@ -6,7 +6,7 @@ A network takes bottleneck blocks (depth 50, 101) or basic blocks (depth 18, 34)
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ava_detect.models.norm import Norm
+from ava_detect.models.norm import BatchNorm, Norm
 
 
 class BottleneckBlock(nn.Module):
@@ -74,7 +74,7 @@ class BottleneckBlock(nn.Module):
         self.conv_shortcut, self.norm_shortcut = _projection(in_channels, out_channels, stride, norm)
 
     @property
-    def final_norm(self) -> nn.Module:
+    def final_norm(self) -> BatchNorm:
         """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm_c
 
@@ -142,7 +142,7 @@ class BasicBlock(nn.Module):
         self.conv_shortcut, self.norm_shortcut = _projection(in_channels, out_channels, stride, norm)
 
     @property
-    def final_norm(self) -> nn.Module:
+    def final_norm(self) -> BatchNorm:
         """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm_b
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ava_detect.models.norm import Norm
+from ava_detect.models.norm import BatchNorm, Norm
 
 Instantiation = Literal["dot_product", "softmax"]
 
@@ -69,7 +69,7 @@ class NonLocal(nn.Module):
         self.norm = norm(channels)
 
     @property
-    def final_norm(self) -> nn.Module:
+    def final_norm(self) -> BatchNorm:
         """The norm that ends the branch; started at zero, it makes the block start as identity."""
         return self.norm
 

@@ -11,11 +11,13 @@ from torch import nn
 EPS = 1e-5
 MOMENTUM = 0.1
 
-Norm = Callable[[int], nn.Module]
+BatchNorm = nn.BatchNorm3d | nn.SyncBatchNorm
+
+Norm = Callable[[int], BatchNorm]
 """Makes the normalisation layer for so many channels; every builder of this package takes one."""
 
 
-def batch_norm(channels: int) -> nn.Module:
+def batch_norm(channels: int) -> BatchNorm:
     """Make a plain batch norm: statistics of this process's clips."""
     return nn.BatchNorm3d(channels, eps=EPS, momentum=MOMENTUM)
 
@@ -27,13 +29,13 @@ def sync_batch_norm(process_group: dist.ProcessGroup | None = None) -> Norm:
     alone.
     """
 
-    def make(channels: int) -> nn.Module:
+    def make(channels: int) -> BatchNorm:
         return nn.SyncBatchNorm(channels, eps=EPS, momentum=MOMENTUM, process_group=process_group)
 
     return make
 
 
-def frozen_batch_norm(channels: int) -> nn.Module:
+def frozen_batch_norm(channels: int) -> BatchNorm:
     """Make a batch norm that always uses its stored statistics and whose parameters do not train."""
     return FrozenBatchNorm3d(channels, eps=EPS, momentum=MOMENTUM)
 

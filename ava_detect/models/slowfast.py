@@ -122,7 +122,7 @@ class SlowFast(nn.Module):
 
     def _join(self, part: str, x: Sequence[Tensor]) -> list[Tensor]:
         """Let every pathway but the fastest receive from the next faster one: the arrows of Figure 1."""
-        pairs = zip(self.laterals[part], pairwise(x), strict=True)
+        pairs = zip(self.laterals[part].children(), pairwise(x), strict=True)
         received = [lateral(slow, fast) for lateral, (slow, fast) in pairs]
         return [*received, x[-1]]
 
