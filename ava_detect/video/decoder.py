@@ -1,12 +1,16 @@
 """Decode one video stream packet by packet, up to the first damage.
 
 FFmpeg carries on after errors and conceals what is missing; a frame of guessed pixels would become a row
-of guessed actions. So decoding ends at the first damage, after every frame that is shown before it, and says
-why. What is unreadable before the first good frame (a recording that begins in the middle of a group of
+of guessed actions. So decoding ends at the first damage, after every good frame that is shown before it, and
+says why. What is unreadable before the first good frame (a recording that begins in the middle of a group of
 pictures) is skipped and counted instead.
+
+A frame may be predicted from one that is shown later (a B-frame from the next P-frame), and FFmpeg does not
+mark it when that one was damaged. So a frame is handed out only when every packet decoded before it has come
+out well, which takes as many frames as the stream reorders.
 """
 
-import heapq
+import math
 from collections import deque
 from collections.abc import Iterator
 
@@ -16,11 +20,13 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ava_detect.video.awaited import AwaitedFrames
 from ava_detect.video.packets import PacketReader, reason
 
-# After an error, so many further packets are decoded to bring out the frames shown before the damaged one:
-# H.264 and HEVC reorder 16 frames at most, and frame threading delays errors by one packet per thread.
-_GRACE_PACKETS = 48
+_MAX_REORDER = 16  # frames, in H.264 and HEVC
+# After an error, so many further packets are decoded to bring out the frames shown before the damaged one;
+# frame threading delays errors by one packet per thread.
+_GRACE_PACKETS = 3 * _MAX_REORDER
 
 
 class FrameDecoder:
@@ -29,7 +35,7 @@ class FrameDecoder:
     Attributes:
         packets: what was read of the stream so far.
         damage: why decoding ended early, or ``None``; to be read after the iteration.
-        skipped: packets and frames that could not be used before the first good frame.
+        skipped: frames that could not be used before the first good one.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -39,36 +45,39 @@ class FrameDecoder:
         # shown gets the first packet's decoding time, the second the second's, and so on.
         self._is_avi = container.format.name == "avi"
         self._dts: deque[int] = deque()
-        self._awaited: list[int] = []  # heap of the timestamps of packets whose frame has not come out yet
-        self._latest_pts: int | None = None
+        self._awaited = AwaitedFrames()
+        self._held: deque[tuple[int, VideoFrame]] = deque()  # (position in the order of decoding, frame)
         self._started = False
         self._error: str | None = None
+        self._error_is_early = False
+        self._grace = _GRACE_PACKETS
         self.damage: str | None = None
         self.skipped = 0
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for frame in self._frames():
-            if frame.is_corrupt and not self._started:
-                self.skipped += 1
+            position, lost = (-1, []) if frame.pts is None else self._awaited.receive(frame.pts)
+            if not self._started and not self._is_start(frame, lost):
                 continue
-            lost = self._settle(frame)
-            if frame.is_corrupt:
-                self.damage = self._error or "the picture data are damaged"
-                return
-            if self._error is not None and (lost or frame.pts is None or self._is_avi):
-                break
             self._started = True
-            yield frame
-        self.damage = self._error or self._missing_tail()
+            first_bad = min(lost, default=position) if self._error is not None else position
+            if frame.is_corrupt or self._is_behind_error(frame, lost):
+                self.damage = self._error or "the picture data are damaged"
+                yield from self._release(first_bad)
+                return
+            self._held.append((position, frame))
+            yield from self._release(self._awaited.oldest)
+            if len(self._held) > _MAX_REORDER:  # a packet that gives no frame, not one that is still to come
+                yield self._held.popleft()[1]
+        self.damage = self._error if self._error and not self._error_is_early else self._missing_tail()
+        yield from self._release(math.inf if self.damage is None else self._awaited.oldest)
 
     def _frames(self) -> Iterator[VideoFrame]:
         """Yield what comes out of the decoder, good or not, until the end or well behind the first error."""
-        grace = _GRACE_PACKETS
         for packet in self.packets:
             self._await(packet)
             yield from self._decode(packet)
-            grace -= self._error is not None
-            if grace < 0:
+            if self._grace_is_over():
                 return
         if self.packets.damage is not None:
             self._note(self.packets.damage)
@@ -80,7 +89,7 @@ class FrameDecoder:
         timestamp = packet.dts if self._is_avi else packet.pts
         if timestamp is None or packet.is_discard:
             return
-        heapq.heappush(self._awaited, timestamp)
+        self._awaited.send(timestamp)
         if self._is_avi:
             self._dts.append(timestamp)
 
@@ -97,27 +106,44 @@ class FrameDecoder:
         return frames
 
     def _note(self, error: str) -> None:
-        """Remember the first error after the first good frame; count those before it."""
-        if not self._started:
-            self.skipped += 1
-        elif self._error is None:
-            self._error = error
+        """Remember the first error, and whether it may concern what lies before the first good frame."""
+        if self._error is None:
+            self._error, self._error_is_early, self._grace = error, not self._started, _GRACE_PACKETS
 
-    def _settle(self, frame: VideoFrame) -> bool:
-        """Cross off the packets shown up to ``frame``; tell whether one of them gave no frame."""
-        lost = False
-        if frame.pts is None:
-            return lost
-        self._latest_pts = frame.pts if self._latest_pts is None else max(self._latest_pts, frame.pts)
-        while self._awaited and self._awaited[0] <= frame.pts:
-            lost |= heapq.heappop(self._awaited) != frame.pts
-        return lost
+    def _grace_is_over(self) -> bool:
+        """Count packets after an error; forget an early one that left no gap behind the first good frame."""
+        if self._error is None or not self._started:
+            return False
+        self._grace -= 1
+        if self._grace < 0 and self._error_is_early:
+            self._error = None
+        return self._grace < 0 and self._error is not None
+
+    def _is_start(self, frame: VideoFrame, lost: list[int]) -> bool:
+        """Tell whether this is the first good frame; behind lost data only a keyframe needs none of it."""
+        if self._error is not None:
+            self.skipped += len(lost)
+        if frame.is_corrupt or (self.skipped and not frame.key_frame):
+            self.skipped += 1
+            return False
+        lost.clear()
+        return True
+
+    def _is_behind_error(self, frame: VideoFrame, lost: list[int]) -> bool:
+        """Tell whether a frame shown before this one was lost to an error; if it cannot be known, it was."""
+        return self._error is not None and (bool(lost) or frame.pts is None or self._is_avi)
+
+    def _release(self, until: float) -> Iterator[VideoFrame]:
+        """Yield the held frames that were decoded before position ``until``; keep the first other one."""
+        while self._held and self._held[0][0] < until:
+            yield self._held.popleft()[1]
 
     def _missing_tail(self) -> str | None:
         """Find frames at the end whose packets were read but which never came out of the decoder."""
-        if self._latest_pts is None or not self._awaited or self._stream.time_base is None:
+        last, furthest = self._awaited.latest_pts, self._awaited.furthest_pts
+        if last is None or furthest is None or self._stream.time_base is None:
             return None
-        missing_s = (max(self._awaited) - self._latest_pts) * self._stream.time_base
         # Less than a frame's time is the second field of an interlaced picture in a packet of its own.
         rate = self._stream.average_rate
+        missing_s = (furthest - last) * self._stream.time_base
         return "what follows cannot be decoded" if rate and missing_s > 0.75 / rate else None

@@ -221,4 +221,6 @@ def _usable_tick(time_base: Fraction | None, fps: Fraction | None) -> Fraction:
     """Return seconds per tick: the given time base, else one in which ``fps`` is exact, else 1/90000."""
     if time_base is not None and 0 < 1 / time_base <= _FINEST:
         return time_base
-    return Fraction(1, fps.numerator) if fps is not None and fps.numerator <= _FINEST else _TICK
+    if fps is None or fps.numerator > _FINEST:
+        return _TICK
+    return Fraction(1, fps.numerator * -(-1000 // fps.numerator))  # a millisecond or less

@@ -75,7 +75,8 @@ class Encode:
 def encode(target: Path | Any, job: Encode) -> None:
     """Encode ``job`` into a file, or into an object with ``write``."""
     destination = f"file:{target}" if isinstance(target, Path) else target
-    with av.open(destination, "w", format=job.format, options=job.container_options) as output:
+    options = {"fflags": "+bitexact"} | job.container_options  # no random identifiers
+    with av.open(destination, "w", format=job.format, options=options) as output:
         sound = _add_sound(output, job.sound) if job.sound and job.sound.first else None
         video = _add_video(output, job) if job.codec else None
         if job.sound and not job.sound.first:
@@ -91,6 +92,7 @@ def encode(target: Path | Any, job: Encode) -> None:
 def _add_video(output: Any, job: Encode) -> Any:
     options = {"preset": "ultrafast", "crf": "12"} if job.codec == "libx264" else {}
     stream = output.add_stream(job.codec, rate=job.fps, options=options | job.options)
+    stream.codec_context.thread_count = 1  # with more, some encoders' bytes depend on the machine's load
     stream.width, stream.height = job.size
     stream.pix_fmt = job.pix_fmt
     stream.time_base = stream.codec_context.time_base = job.time_base or 1 / job.fps

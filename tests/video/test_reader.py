@@ -235,6 +235,24 @@ def test_interlaced_frames_lose_their_combs(tmp_path: Path) -> None:
     assert np.mean(deinterlaced) < 0.2 * np.mean([combs(woven(number, (160, 96))) for number in range(20)])
 
 
+def test_no_frame_that_depends_on_damaged_ones_comes_out(
+    odd_files: dict[str, OddFile], tmp_path: Path
+) -> None:
+    """Bytes are flipped at sixty places in turn; the right frames come out, and damage is told."""
+    content = (odd_files["flipped.mp4"].path.parent / "_broken.mp4").read_bytes()
+    path = tmp_path / "flipped.mp4"
+    lengths = set()
+    for start in range(1500, len(content) - 2500, (len(content) - 4000) // 60):
+        data = bytearray(content)
+        data[start : start + 400 : 7] = bytes(byte ^ 0xFF for byte in data[start : start + 400 : 7])
+        path.write_bytes(data)
+        _, numbers, damage = read(path)
+        assert numbers == list(range(len(numbers))), start
+        assert damage is not None
+        lengths.add(len(numbers))
+    assert max(lengths) >= 30  # the later the damage, the more comes out
+
+
 def test_a_playlist_is_refused_whatever_its_name(odd_files: dict[str, OddFile], tmp_path: Path) -> None:
     for name in ("list.m3u8", "list.ffconcat", "manifest.mpd", "session.sdp"):
         disguised = tmp_path / "holiday.mp4"
@@ -308,3 +326,13 @@ def test_flipped_bytes_never_crash_and_times_increase(
         return
     assert (np.diff(times) > 0).all()
     assert np.isfinite(times).all()
+
+
+def test_a_picture_that_grows_beyond_the_limit_is_damage(
+    odd_files: dict[str, OddFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ava_detect.video.reader.MAX_PIXELS", 200 * 100)  # 160x96 fits, 320x192 does not
+    times, numbers, damage = read(odd_files["new_size.ts"].path)
+    assert numbers == list(range(25))
+    assert damage is not None
+    assert damage.time == times[-1] == 0.96
