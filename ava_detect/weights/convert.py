@@ -127,7 +127,7 @@ def save_pyslowfast(model: nn.Module, path: str | Path, *, config: Config) -> tu
         for leaf in ("weight", "bias"):
             state[f"head.projection.{leaf}"] = state[f"head.projection.{leaf}"][1:].clone()
     if config.MODEL.HEAD_ACT == "none":
-        notes.append("PySlowFast puts a softmax behind the classifier; this model's scores are logits")
+        notes.append(f"PySlowFast puts a {_activation(config)} behind the classifier; here scores are logits")
     try:
         with atomic_path(path) as temporary:
             torch.save({"model_state": state, "cfg": _pyslowfast_yaml(config)}, temporary)
@@ -136,11 +136,18 @@ def save_pyslowfast(model: nn.Module, path: str | Path, *, config: Config) -> tu
     return tuple(notes)
 
 
+def _activation(config: Config) -> str:
+    """PySlowFast has no classifier without an activation."""
+    if config.MODEL.HEAD_ACT != "none":
+        return config.MODEL.HEAD_ACT
+    return "sigmoid" if config.DATA.MULTI_LABEL else "softmax"
+
+
 def _pyslowfast_yaml(config: Config) -> str:
     """Write the settings that make the network, as PySlowFast reads them."""
     values = dict(values_of(config))
-    if config.MODEL.HEAD_ACT == "none":
-        values["MODEL.HEAD_ACT"] = "softmax"
+    values["DATA.TARGET_FPS"] = round(config.DATA.TARGET_FPS)  # a whole number there, and its type is checked
+    values["MODEL.HEAD_ACT"] = _activation(config)
     lines = []
     section = ""
     for key in _NETWORK_KEYS:
@@ -178,6 +185,7 @@ def _beyond_pyslowfast(config: Config) -> dict[str, bool]:
         and (slowfast.BETA_INV % ratio != 0 or 64 % slowfast.BETA_INV != 0),
         "stride on the 1x1 convolutions of two pathways": two and config.RESNET.STRIDE_1X1,
         f"basic-block ResNet of depth {config.RESNET.DEPTH}": config.RESNET.DEPTH in (18, 34),
+        f"frame rate of {config.DATA.TARGET_FPS}": config.DATA.TARGET_FPS % 1 != 0,
         "stem width of its own": config.RESNET.STEM_WIDTH not in (0, config.RESNET.WIDTH_PER_GROUP),
         "non-local block that pools after its convolutions": attends and not config.NONLOCAL.POOL_FIRST,
         "non-local block without a last bias": attends and not config.NONLOCAL.OUT_BIAS,

@@ -24,6 +24,13 @@ class RefusedPickle(Exception):
     """The file is damaged, or wants more than building data; the text lacks only the file's name."""
 
 
+class DamagedPickle(RefusedPickle):
+    """The instructions make no sense; ``what`` says which ones."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the pickle is damaged ({what})")
+
+
 @dataclass(frozen=True, slots=True)
 class StorageRecord:
     """A torch storage that the pickle names: ``numel`` numbers of ``dtype`` kept elsewhere in the file."""
@@ -107,7 +114,7 @@ _SKIPPED = {"mmengine.logging.history_buffer.HistoryBuffer"}
 _MARKERS = {"numpy.ndarray"}
 
 # A checkpoint of the largest model takes about 200,000; the limit bounds what a hostile file can pile up.
-_MAX_INSTRUCTIONS = 3_000_000
+_MAX_INSTRUCTIONS = 1_000_000
 
 _PUSH_ARGUMENT = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
@@ -149,8 +156,8 @@ class DataUnpickler:
                     raise RefusedPickle(f"the pickle has more than {_MAX_INSTRUCTIONS:,} instructions")
                 self._step(opcode.name, argument)
         except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
-            raise RefusedPickle(f"the pickle is damaged ({error})") from error
-        raise RefusedPickle("the pickle is damaged (it has no end)")
+            raise DamagedPickle(f"{error}") from error
+        raise DamagedPickle("it has no end")
 
     def _step(self, name: str, argument: object) -> None:
         """Carry out one instruction."""
@@ -163,13 +170,13 @@ class DataUnpickler:
         elif (handler := _HANDLERS.get(name)) is not None:
             handler(self, argument)
         else:
-            raise RefusedPickle(f"the pickle uses the instruction {name}, which plain data never needs")
+            raise DamagedPickle(f"it uses the instruction {name}, which plain data never needs")
 
     # --- stack and memo
 
     def _pop(self) -> object:
         if len(self._stack) <= (self._marks[-1] if self._marks else 0):
-            raise RefusedPickle("the pickle is damaged (it takes from an empty stack)")
+            raise DamagedPickle("it takes from an empty stack")
         return self._stack.pop()
 
     def _pop_many(self, count: int) -> list[object]:
@@ -177,7 +184,7 @@ class DataUnpickler:
 
     def _pop_to_mark(self) -> list[object]:
         if not self._marks:
-            raise RefusedPickle("the pickle is damaged (a mark is missing)")
+            raise DamagedPickle("a mark is missing")
         start = self._marks.pop()
         items = self._stack[start:]
         del self._stack[start:]
@@ -219,7 +226,7 @@ class DataUnpickler:
     def _extend(self, items: list[object]) -> None:
         target = self._top()
         if not isinstance(target, list):
-            raise RefusedPickle("the pickle is damaged (it appends to what is no list)")
+            raise DamagedPickle("it appends to what is no list")
         target.extend(items)
 
     def _setitem(self, _: object) -> None:
@@ -233,12 +240,12 @@ class DataUnpickler:
         if isinstance(target, dict):
             _filled(target, items)
         else:
-            raise RefusedPickle("the pickle is damaged (it sets items of what is no dictionary)")
+            raise DamagedPickle("it sets items of what is no dictionary")
 
     def _additems(self, _: object) -> None:
         items, target = self._pop_to_mark(), self._top()
         if not isinstance(target, set):
-            raise RefusedPickle("the pickle is damaged (it adds items to what is no set)")
+            raise DamagedPickle("it adds items to what is no set")
         target.update(_key(item) for item in items)
 
     # --- names, calls and state: the only places where an ordinary reader would run code
@@ -303,7 +310,7 @@ _HANDLERS: dict[str, Callable[[DataUnpickler, object], None]] = {
 def _integer(value: object) -> int:
     """Check a count, a size or a position; the bound keeps products of them quick to compute."""
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
-        raise RefusedPickle(f"the pickle is damaged ({type(value).__name__} where a whole number belongs)")
+        raise DamagedPickle(f"{type(value).__name__} where a whole number belongs")
     return value
 
 
@@ -316,7 +323,7 @@ def _key(value: object) -> object:
 
 def _filled(target: dict, items: list[object]) -> dict:
     if len(items) % 2:
-        raise RefusedPickle("the pickle is damaged (a key without a value)")
+        raise DamagedPickle("a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
         target[_key(key)] = value
     return target
@@ -345,13 +352,17 @@ def _ordered_dict(pairs: Iterable = ()) -> dict:
 
 def _two(pair: object) -> list:
     if not isinstance(pair, list | tuple) or len(pair) != 2:
-        raise RefusedPickle("the pickle is damaged (a pair is expected)")
+        raise DamagedPickle("a pair is expected")
     return list(pair)
+
+
+def _set(items: list) -> set:
+    return {_key(item) for item in items}
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
-        raise RefusedPickle("the pickle is damaged (text in an unknown encoding)")
+        raise DamagedPickle("text in an unknown encoding")
     return text.encode(encoding)
 
 
@@ -380,27 +391,27 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         value = value.decode("latin1")
     if not isinstance(value, str):
-        raise RefusedPickle(f"the pickle is damaged ({type(value).__name__} where text belongs)")
+        raise DamagedPickle(f"{type(value).__name__} where text belongs")
     return value
 
 
 def _order_from_state(state: object) -> str:
     if not isinstance(state, tuple) or len(state) < 2 or _text(state[1]) not in "<>=|":
-        raise RefusedPickle("the pickle is damaged (the state of a number type)")
+        raise DamagedPickle("the state of a number type")
     return _text(state[1])
 
 
 def _array_from_state(state: object) -> np.ndarray:
     """Build an array from numpy's pickle state (version, shape, dtype, column-major, bytes)."""
     if not isinstance(state, tuple) or len(state) != 5:
-        raise RefusedPickle("the pickle is damaged (the state of an array)")
+        raise DamagedPickle("the state of an array")
     _, shape, dtype, column_major, data = state
     return _array(data, dtype, shape, "F" if column_major else "C")
 
 
 def _array(data: object, dtype: object, shape: object, order: object) -> np.ndarray:
     if not isinstance(dtype, _DtypeRecord):
-        raise RefusedPickle("the pickle is damaged (an array without a number type)")
+        raise DamagedPickle("an array without a number type")
     if isinstance(data, str):  # Python 2 has one kind of string; the token reader decodes it as latin-1
         data = data.encode("latin1")
     if not isinstance(data, bytes | bytearray):
@@ -426,7 +437,7 @@ def _scalar(dtype: object, data: object) -> object:
 def _sizes(value: object) -> tuple[int, ...]:
     """Check the sizes or strides of an array: a short tuple of whole numbers from 0."""
     if not isinstance(value, tuple | list) or len(value) > 8:
-        raise RefusedPickle("the pickle is damaged (the shape of an array)")
+        raise DamagedPickle("the shape of an array")
     sizes = tuple(_integer(size) for size in value)
     if any(size < 0 for size in sizes):
         raise RefusedPickle(f"it declares an array of shape {list(sizes)}")
@@ -451,7 +462,7 @@ def _rebuild_tensor(
     storage: object, offset: object, size: object, stride: object, *_: object
 ) -> TensorRecord:
     if not isinstance(storage, StorageRecord):
-        raise RefusedPickle("the pickle is damaged (a tensor without a storage)")
+        raise DamagedPickle("a tensor without a storage")
     start, sizes, strides = _integer(offset), _sizes(size), _sizes(stride)
     last = start + sum((n - 1) * step for n, step in zip(sizes, strides, strict=True))
     numel = math.prod(sizes)
@@ -467,6 +478,8 @@ def _rebuild_parameter(data: object, *_: object) -> object:
 _FUNCTIONS: dict[str, Callable[..., object]] = {
     "collections.OrderedDict": _ordered_dict,
     "_codecs.encode": _encode,
+    "__builtin__.set": _set,
+    "builtins.set": _set,
     "__builtin__.bytes": _empty_bytes,
     "builtins.bytes": _empty_bytes,
     "numpy.dtype": _dtype,

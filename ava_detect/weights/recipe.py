@@ -18,10 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# A convolution with this gain over variance-1 inputs gives variance-1 outputs before its norm; that of the
-# classifier is larger so that sigmoid scores spread over (0, 1) instead of huddling around a half.
+# A convolution with this gain over variance-1 inputs gives variance-1 outputs before its norm. That of the
+# classifier is larger, and its rows have mean 0: what all people share cancels, what sets them apart counts.
 _CONVOLUTION_GAIN = 1.0
-_CLASSIFIER_GAIN = 1.5
+_CLASSIFIER_GAIN = 4.0
+# The output of a non-local block is a product of three convolutions' outputs, summed over C/2 channels; all
+# see nearly the same positive mean, so that the sum grows with the channels and not with their square root.
+_NONLOCAL_GAIN = 0.3
 # The branch of a residual or non-local block is weak against its shortcut, as after training: without that,
 # the variance would double with every block.
 _BRANCH_SCALE = (0.2, 0.5)
@@ -61,10 +64,14 @@ def _value(seed: int, name: str, tensor: Tensor, *, end_of_branch: bool) -> Tens
     elif tensor.dim() == 1:
         bounds = _BRANCH_SCALE if end_of_branch else _NORM_SCALE
     else:  # a uniform variable in [-b, b) has variance b^2 / 3
-        gain = _CLASSIFIER_GAIN if tensor.dim() == 2 else _CONVOLUTION_GAIN
+        gain = _NONLOCAL_GAIN if ".nonlocals." in name else _CONVOLUTION_GAIN
+        gain = _CLASSIFIER_GAIN if tensor.dim() == 2 else gain
         bound = gain * math.sqrt(3 / math.prod(tensor.shape[1:]))
         bounds = (-bound, bound)
-    return torch.from_numpy(_uniform(seed, name, tuple(tensor.shape), *bounds)).to(tensor.dtype)
+    value = _uniform(seed, name, tuple(tensor.shape), *bounds)
+    if tensor.dim() == 2:
+        value -= value.mean(axis=1, keepdims=True)
+    return torch.from_numpy(value).to(tensor.dtype)
 
 
 def _uniform(seed: int, name: str, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:

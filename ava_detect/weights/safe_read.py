@@ -36,6 +36,7 @@ from torch import Tensor
 
 from ava_detect.weights.data_pickle import (
     ArrayRecord,
+    DamagedPickle,
     DataUnpickler,
     RefusedPickle,
     StorageRecord,
@@ -85,7 +86,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         try:
             return _read(path, file)
         except (RefusedPickle, zipfile.BadZipFile, NotImplementedError) as error:
-            raise WeightsError(f"{path}: {_reason(file, error)}.", hint=_HINT) from error
+            raise WeightsError(f"{path}: {_reason(error)}.", hint=_HINT) from error
         except (MemoryError, RecursionError) as error:
             raise WeightsError(f"{path}: reading it takes more memory than there is.", hint=_HINT) from error
 
@@ -146,15 +147,18 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise WeightsError(f"{path}: cannot be opened ({reason}).") from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+        os.close(handle)
+        raise WeightsError(f"{path}: is {_kind_of(status)}; a checkpoint file is expected.")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
-            raise WeightsError(f"{path}: is a folder; a checkpoint file is expected.")
-        if not stat.S_ISREG(status.st_mode):
-            raise WeightsError(f"{path}: is a pipe or device; a checkpoint file is expected.")
-        if status.st_size == 0:
-            raise WeightsError(f"{path}: is empty.")
         yield file
+
+
+def _kind_of(status: os.stat_result) -> str:
+    if stat.S_ISDIR(status.st_mode):
+        return "a folder"
+    return "empty" if stat.S_ISREG(status.st_mode) else "a pipe or device"
 
 
 def _read(path: Path, file: BinaryIO) -> Checkpoint:
@@ -163,23 +167,37 @@ def _read(path: Path, file: BinaryIO) -> Checkpoint:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if _is_safetensors(data):
             return _read_safetensors(path, data)
-        content = DataUnpickler(cast(BinaryIO, data)).read()
+        content = _read_pickle(data)
         if content == _TORCH_LEGACY_MAGIC:
             return _read_torch_legacy(path, data)
         return _assemble(path, "pickle", content, _no_storage)
 
 
-def _reason(file: BinaryIO, error: Exception) -> str:
-    """Say what is wrong; a file that never was a checkpoint gets a better sentence than a damaged pickle."""
-    file.seek(0)
-    start = file.read(256)
-    if "damaged" in str(error) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in start):
-        first = start.split(b"\n")[0].decode("utf-8", "replace").strip()[:40]
-        what = "a web page" if start.lstrip()[:1] == b"<" else "a text file"
-        return f"is {what}, not a checkpoint (it begins with {first!r})"
-    if isinstance(error, zipfile.BadZipFile):
-        return f"is a damaged or truncated zip file ({error})"
-    return str(error)
+def _read_pickle(data: mmap.mmap) -> object:
+    """Read the first pickle; a file that never was one gets a better sentence than a damaged one."""
+    try:
+        return DataUnpickler(cast(BinaryIO, data)).read()
+    except DamagedPickle as error:
+        start = data[:256]
+        if start.startswith(
+            b"\x80"
+        ):  # the instruction PROTO; text protocols have not been written since 2003
+            raise
+        if not all(byte >= 32 or byte in b"\t\n\r\f" for byte in start):
+            raise RefusedPickle(
+                f"is not a checkpoint (it begins with the bytes {start[:4].hex(' ')})"
+            ) from error
+        what = "a web page" if start.lstrip().startswith(b"<") else "a text file"
+        line = start.strip().split(b"\n")[0].decode("utf-8", "replace")[:40]
+        raise RefusedPickle(f"is {what}, not a checkpoint (it begins with {line!r})") from error
+
+
+def _reason(error: Exception) -> str:
+    return (
+        f"is a damaged or truncated zip file ({error})"
+        if isinstance(error, zipfile.BadZipFile)
+        else str(error)
+    )
 
 
 # --- containers
@@ -197,7 +215,8 @@ def _read_safetensors(path: Path, data: mmap.mmap) -> Checkpoint:
         tensors = load(data[:])  # checks every offset against the file's length
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise RefusedPickle(f"is a damaged safetensors file ({error})") from error
-    return Checkpoint(path, "safetensors", "", tensors, dict(_safetensors_metadata(data)))
+    in_order = {name: tensors[name] for name in sorted(tensors)}  # the package's order is arbitrary
+    return Checkpoint(path, "safetensors", "", in_order, dict(_safetensors_metadata(data)))
 
 
 def _safetensors_metadata(data: mmap.mmap) -> dict[str, str]:
@@ -252,7 +271,7 @@ def _read_torch_legacy(path: Path, data: mmap.mmap) -> Checkpoint:
     content = DataUnpickler(stream).read()
     keys = DataUnpickler(stream).read()
     if not isinstance(keys, list):
-        raise RefusedPickle("the pickle is damaged (the list of storages is missing)")
+        raise DamagedPickle("the list of storages is missing")
     expected = {record.key: record for record in _storages(content)}
     positions: dict[str, int] = {}
     place = data.tell()

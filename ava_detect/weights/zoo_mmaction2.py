@@ -12,12 +12,6 @@ _LICENCE = "Apache-2.0 (the repository's; none is stated for the files)"
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # 123.675, 116.28, ... of 255
 _OLDER = "from 2020; mmaction2's AVA models start here"
 
-# What AVA-Kinetics models add to slow-r50-k700-8x8-ava-kinetics, one after the other.
-_CONTEXT = ("DETECTION.CONTEXT", True)
-_TEMPORAL_MAX = (*_CONTEXT, "DETECTION.TEMPORAL_POOL", "max")
-_MLP = (*_TEMPORAL_MAX, "DETECTION.MLP_DIM", 4096)
-_FOCAL = (*_MLP, "MODEL.FOCAL_GAMMA", 1.0)
-
 
 def _actions(
     name: str,
@@ -29,7 +23,6 @@ def _actions(
     dataset: str,
     pretrained: str,
     result: str,
-    settings: tuple[object, ...] = (),
 ) -> ZooEntry:
     """Make the record of an AVA model; ``clip`` is number of frames and sampling rate."""
     family = file.partition("_")[0]
@@ -40,7 +33,6 @@ def _actions(
         url=f"{_ZOO}v1.0/detection/{family}/{file}/{file}_{stamp}.pth",
         digest=f"sha256:{stamp.partition('-')[2]}",
         config=config,
-        settings=settings,
         label_map="v2.1-80" if dataset == "AVA 2.1" else "v2.2-80",
         dataset=dataset,
         pretrained=pretrained,
@@ -236,8 +228,7 @@ MMACTION2 = (
         "mma-slow-r50-k700-context-8x8-ava-kinetics",
         file="slowonly_k700-pre-r50-context_8xb8-8x8x1-10e_ava-kinetics-rgb",
         stamp="20221205-5d514f8c",
-        config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
-        settings=_CONTEXT,
+        config="ava/mmaction2/slowonly_8x8_r50_k700_context_ava_kinetics",
         clip=(8, 8),
         dataset="AVA-Kinetics",
         pretrained="Kinetics-700",
@@ -247,8 +238,7 @@ MMACTION2 = (
         "mma-slow-r50-k700-context-tmax-8x8-ava-kinetics",
         file="slowonly_k700-pre-r50-context-temporal-max_8xb8-8x8x1-10e_ava-kinetics-rgb",
         stamp="20221205-5b5e71eb",
-        config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
-        settings=_TEMPORAL_MAX,
+        config="ava/mmaction2/slowonly_8x8_r50_k700_context_temporal_max_ava_kinetics",
         clip=(8, 8),
         dataset="AVA-Kinetics",
         pretrained="Kinetics-700",
@@ -258,8 +248,7 @@ MMACTION2 = (
         "mma-slow-r50-k700-context-tmax-mlp-8x8-ava-kinetics",
         file="slowonly_k700-pre-r50-context-temporal-max-nl-head_8xb8-8x8x1-10e_ava-kinetics-rgb",
         stamp="20221205-87624265",
-        config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
-        settings=_MLP,
+        config="ava/mmaction2/slowonly_8x8_r50_k700_context_temporal_max_mlp_ava_kinetics",
         clip=(8, 8),
         dataset="AVA-Kinetics",
         pretrained="Kinetics-700",
@@ -269,8 +258,7 @@ MMACTION2 = (
         "mma-slow-r50-k700-tricks-8x8-ava-kinetics",
         file="slowonly_k700-pre-r50-context-temporal-max-nl-head_8xb8-8x8x1-focal-10e_ava-kinetics-rgb",
         stamp="20221205-37aa8395",
-        config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
-        settings=_FOCAL,
+        config="ava/mmaction2/slowonly_8x8_r50_k700_context_temporal_max_mlp_focal_ava_kinetics",
         clip=(8, 8),
         dataset="AVA-Kinetics",
         pretrained="Kinetics-700",
@@ -280,8 +268,7 @@ MMACTION2 = (
         "mma-slow-r50-k700-tricks-16x4-ava-kinetics",
         file="slowonly_k700-pre-r50_8xb8-16x4x1-10e-tricks_ava-kinetics-rgb",
         stamp="20221205-dd652f81",
-        config="ava/mmaction2/slowonly_8x8_r50_k700_ava_kinetics",
-        settings=(*_FOCAL, "DATA.NUM_FRAMES", 16, "DATA.SAMPLING_RATE", 4),
+        config="ava/mmaction2/slowonly_16x4_r50_k700_context_temporal_max_mlp_focal_ava_kinetics",
         clip=(16, 4),
         dataset="AVA-Kinetics",
         pretrained="Kinetics-700",
