@@ -1,7 +1,7 @@
 """Overlap of boxes, in the order of operations of the official evaluator.
 
-Pairs whose overlap is exactly one half on paper land on either side of it in floating point, so another order
-of the same sums, or another precision, gives other results.
+Pairs whose overlap is exactly one half on paper land on either side of it in floating point, so another
+order of the same sums, or another precision, gives other results.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """The official reader's limit of 50 detections per keyframe, without its heap.
 
-The original pushes rows into a heap of at most 50 and replaces the smallest when a better one comes. What is
-left at the end follows from the scores alone, except among rows with the lowest surviving score s: of the
-rows with score >= s, the first 50 in file order fill the heap; those of them with score == s are then pushed
-out one by one, smallest (class, y1, x1, y2, x2) first, by the better rows that come later.
+The original pushes rows into a heap of at most 50 and replaces the smallest when a better one comes. What
+is left at the end follows from the scores alone, except among rows with the lowest surviving score s: of
+the rows with score >= s, the first 50 in file order fill the heap; those of them with score == s are then
+pushed out one by one, smallest (class, y1, x1, y2, x2) first, by the better rows that come later.
 """
 
 import numpy as np

@@ -20,9 +20,10 @@ def check_common_keyframes(annotated: RowTable, found: RowTable, keyframes: Keyf
         keyframes: of (annotated, found, ...).
 
     Raises:
-        DataError: there are detections, and all of them are on keyframes that the ground truth does not name.
+        DataError: there are detections, and all of them are on keyframes that the ground truth does not
+        name.
     """
-    if not len(found):
+    if not len(found) or not annotated.video_names:  # both have their own answer
         return
     named = keyframes.flags(keyframes.of_rows[0], keyframes.of_bare[0])
     if named[keyframes.of_rows[1]].any():
@@ -50,11 +51,7 @@ def _why_not_common(annotated: RowTable, found: RowTable) -> str:
         return "The ids must be equal, letter by letter. Are these files of the same videos?"
     times, truth = found.times, np.concatenate([annotated.times, annotated.bare_times])
     low, high = truth.min(), truth.max()
-    for divisor, unit in (
-        (1000.0, "milliseconds"),
-        (30.0, "frames of a 30 fps video"),
-        (25.0, "frames at 25 fps"),
-    ):
+    for divisor, unit in _UNITS:
         if low <= np.median(times) / divisor <= high:
             return f"The ids agree, the times do not. Times are in seconds; these could be {unit}."
     if low <= np.median(times) + 900 <= high:

@@ -84,7 +84,9 @@ def _rows_like(
     if count:
         row = int(concerned.argmax())
         line = int(table.lines[row])
-        others = f", and {count - 1:,} rows like it" if count > 1 else ""
+        others = (
+            ", and 1 row like it" if count == 2 else f", and {count - 1:,} rows like it" if count > 2 else ""
+        )
         yield Finding(code, f"{table.source}:{line}: {describe(row)}{others}{end}", hint, count, line)
 
 

@@ -231,7 +231,8 @@ def match_tables(
     """Match detections with ground truth.
 
     Raises:
-        DataError: there is no ground truth, the files have no keyframe in common, or a box cannot be scored.
+        DataError: there is no ground truth, the files have no keyframe in common, or a box cannot be
+        scored.
     """
     listed = (exclusions,) if exclusions is not None else ()
     keyframes = number_keyframes(annotated, found, *listed)

@@ -38,10 +38,9 @@ class LabelMap:
     """The action classes in the order of their file.
 
     Attributes:
-        ids: K class ids, each at least 1; gaps are allowed.
-        names: K class names, for example "carry/hold (an object)".
-        groups: K times "pose", "object" or "person"; "other" for a class that is not AVA's and says no type.
-        source: the built-in name or the path, for messages.
+        ids: K class ids, each at least 1; gaps are allowed. names: K class names, for example "carry/hold
+        (an object)". groups: K times "pose", "object" or "person"; "other" for a class that is not AVA's
+        and says no type. source: the built-in name or the path, for messages.
     """
 
     ids: tuple[int, ...]
@@ -93,7 +92,8 @@ def load_label_map(source: str | Path) -> LabelMap:
         source: "v2.1" or "v2.2" (the 60 evaluated classes), "v2.1-80" or "v2.2-80" (all 80), or a path.
 
     Raises:
-        DataError: there is no such name or file, or the file is not a label map; the message names the line.
+        DataError: there is no such name or file, or the file is not a label map; the message names the
+        line.
     """
     if str(source) in BUILT_IN:
         return _built_in(str(source))

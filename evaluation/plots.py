@@ -67,13 +67,25 @@ def plot_precision_recall(result: EvaluationResult, path: Path) -> None:
     pairs.sort(key=lambda pair: -pair[0].ap)
     columns = min(_CURVES_PER_ROW, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(1 + 1.9 * columns, 0.9 + 1.75 * rows), dpi=_DPI, layout="constrained")
+    width, height = max(6.0, 0.6 + 1.9 * columns), 0.9 + 1.75 * rows
+    figure = Figure(figsize=(width, height), dpi=_DPI)
+    # By hand: an automatic layout of sixty small pictures takes seconds.
+    figure.subplots_adjust(
+        left=0.4 / width,
+        right=1 - 0.15 / width,
+        bottom=0.3 / height,
+        top=1 - 0.65 / height,
+        hspace=0.28,
+        wspace=0.1,
+    )
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(pairs) :]:
         axes.set_visible(False)
     for axes, (entry, ranking) in zip(grid.flat, pairs, strict=False):
         _draw_curve(axes, entry, ranking)
-    figure.suptitle(f"{_title(result)}: precision against recall, %", fontsize=10)
+    figure.suptitle(
+        f"{_title(result)}: precision against recall, %", fontsize=10, y=1 - 0.15 / height, va="top"
+    )
     _save(figure, path)
 
 
@@ -132,7 +144,7 @@ def plot_comparison(comparison: Comparison, result: EvaluationResult, other: str
     _class_axis(axes, places, [names[class_id] for class_id, _ in entries])
     axes.grid(axis="x", color="#E5E5E5", linewidth=0.6)
     axes.set_xlabel(
-        f"change of AP, points, and {comparison.confidence:.0%} interval over {comparison.num_videos} videos\n"
+        f"change of AP, points, {comparison.confidence:.0%} interval over {comparison.num_videos} videos\n"
         "blue: better, orange: worse, grey: the interval contains 0"
     )
     mean = comparison.mean

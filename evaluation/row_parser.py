@@ -19,13 +19,11 @@ class RowRules:
     """What a kind of file allows.
 
     Attributes:
-        what: name of the kind, for messages.
-        last_column: what the 8th column holds.
-        field_counts: how many fields a row may have.
-        whole_seconds: times must be written as integers; the PySlowFast and mmaction2 readers stop otherwise.
-        empty_class: the class may be empty, as in files of person boxes.
-        empty_score: the 8th field may be empty, as person ids are in some ground truth.
-        ordered_boxes: coordinates must be finite with x1 <= x2 and y1 <= y2.
+        what: name of the kind, for messages. last_column: what the 8th column holds. field_counts: how
+        many fields a row may have. whole_seconds: times must be written as integers; the PySlowFast and
+        mmaction2 readers stop otherwise. empty_class: the class may be empty, as in files of person boxes.
+        empty_score: the 8th field may be empty, as person ids are in some ground truth. ordered_boxes:
+        coordinates must be finite with x1 <= x2 and y1 <= y2.
     """
 
     what: str
@@ -37,12 +35,14 @@ class RowRules:
     ordered_boxes: bool = False
 
     def expected_columns(self) -> str:
-        """Return the column list for a message."""
-        return ", ".join((*COLUMNS, self.last_column))
+        """Return the longest row's columns for a message."""
+        count = max(self.field_counts)
+        return f"{count}: {', '.join((*COLUMNS, self.last_column)[:count])}"
 
 
 GROUND_TRUTH = RowRules("ground truth", "person_id", (2, 7, 8), empty_score=True, ordered_boxes=True)
 DETECTIONS = RowRules("detections", "score", (2, 7, 8))
+EXCLUSIONS = RowRules("excluded keyframes", "", (2,))
 PERSON_BOXES = RowRules("person boxes", "score", (2, 6, 7, 8), empty_class=True, ordered_boxes=True)
 
 
@@ -162,7 +162,7 @@ def _looks_like_header(text: str) -> bool:
 def _parse_fields(fields: list[str], rules: RowRules) -> ParsedRow:
     if len(fields) not in rules.field_counts:
         count = f"{len(fields)} column" + ("s" if len(fields) != 1 else "")
-        raise Fault("columns", f"{count}, expected 8: {rules.expected_columns()}")
+        raise Fault("columns", f"{count}, expected {rules.expected_columns()}")
     if not fields[0]:
         raise Fault("video_id", "video_id is empty")
     time = parse_time(fields[1], rules)

@@ -1,15 +1,15 @@
 """Read AVA files of millions of rows at the speed of pandas, and name the one bad row among them.
 
-A block of lines in which every row has the same number of fields goes through pandas' C parser in one piece.
-A block that it refuses is sorted by number of fields and divided again and again, until only the rows that
-really cannot be read are left for ``row_parser``, which says what is wrong with them. So one bad row in five
-million costs milliseconds, and a mixture of row kinds costs little more.
+A block of lines in which every row has the same number of fields goes through pandas' C parser in one
+piece. A block that it refuses is sorted by number of fields and divided again and again, until only the
+rows that really cannot be read are left for ``row_parser``, which says what is wrong with them. So one bad
+row in five million costs milliseconds, and a mixture of row kinds costs little more.
 """
 
 import io
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import numpy as np
 from evaluation.csv_blocks import read_blocks
 from evaluation.errors import DataError
 from evaluation.row_parser import (
+    MAX_ACTION_ID,
     MAX_TIME_S,
     Fault,
     FaultLog,
@@ -48,7 +49,8 @@ def read_rows(path: str | Path, rules: RowRules, *, lenient: bool = False) -> Ro
         lenient: skip rows that cannot be read and count them in the table's ``faults``.
 
     Raises:
-        DataError: the file cannot be read, or (unless ``lenient``) one of its rows cannot; the message names
+        DataError: the file cannot be read, or (unless ``lenient``) one of its rows cannot; the message
+        names
             file and row, what was found and what is expected.
     """
     gatherer = _Gatherer(path, rules)
@@ -181,8 +183,8 @@ def _in_file_order(runs: list[_Run]) -> _Run:
 def _parse_fast(block: bytes, numbers: np.ndarray, rules: RowRules) -> tuple[_Run | None, int]:
     """Parse lines that have as many fields as the first one; ``None`` when anything about them is unusual.
 
-    Accepts exactly what ``row_parser`` accepts, with the same values. The first row is read by both, because
-    pandas would take a column of nothing but ``True`` and ``False`` for numbers.
+    Accepts exactly what ``row_parser`` accepts, with the same values. The first row is read by both,
+    because pandas would take a column of nothing but ``True`` and ``False`` for numbers.
     """
     first = parse_row(block[: block.find(b"\n")] if b"\n" in block else block, int(numbers[0]), rules)
     bare_returns = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
@@ -192,7 +194,7 @@ def _parse_fast(block: bytes, numbers: np.ndarray, rules: RowRules) -> tuple[_Ru
         frame = _pandas_frame(block, _NAMES[: first.fields], rules)
         if len(frame) != len(numbers):  # a quoted line feed
             return None, 0
-        run = _run_of_frame(frame, numbers, rules)
+        run = _run_of_frame(frame, block, numbers, rules)
     except (ValueError, OverflowError, Warning, Fault):
         return None, 0
     return run, first.fields
@@ -214,35 +216,66 @@ def _pandas_frame(block: bytes, names: Sequence[str], rules: RowRules) -> "pd.Da
         )  # fmt: skip
 
 
-def _run_of_frame(frame: "pd.DataFrame", numbers: np.ndarray, rules: RowRules) -> _Run | None:
-    videos = frame["video"].cat
-    names = [str(name) for name in videos.categories]
-    times = frame["time"].to_numpy()
-    if rules.whole_seconds:
-        texts = frame["time"].cat
-        times = np.array([parse_time(text, rules) for text in texts.categories])[texts.codes.to_numpy()]
+def _run_of_frame(frame: "pd.DataFrame", block: bytes, numbers: np.ndarray, rules: RowRules) -> _Run | None:
+    videos, names = _videos(frame["video"], block)
+    times = frame["time"]
+    times = (
+        _whole_numbers(times, lambda text: parse_time(text, rules))
+        if rules.whole_seconds
+        else times.to_numpy()
+    )
     if "" in names or not (np.abs(times) <= MAX_TIME_S).all():
         return None
-    run = _Run(numbers, names, videos.codes.to_numpy().astype(np.int32), times)
+    run = _Run(numbers, names, videos, times)
     if frame.shape[1] == 2:
         return run
     boxes = frame[["x1", "y1", "x2", "y2"]].to_numpy()
     scores = frame["score"].to_numpy() if "score" in frame else np.ones(len(frame))
     if np.isnan(boxes).any() or np.isnan(scores).any() or (rules.ordered_boxes and not _are_ordered(boxes)):
         return None
-    return replace(run, boxes=boxes, action_ids=_action_ids(frame, rules), scores=scores)
+    action_ids = np.full(len(frame), NO_CLASS)
+    if "class" in frame:
+        action_ids = _whole_numbers(frame["class"], lambda text: parse_class(text, rules))
+    action_ids = action_ids.clip(-MAX_ACTION_ID, MAX_ACTION_ID).astype(np.int32)
+    return replace(run, boxes=boxes, action_ids=action_ids, scores=scores)
 
 
 def _are_ordered(boxes: np.ndarray) -> bool:
     return bool(np.isfinite(boxes).all() and (boxes[:, :2] <= boxes[:, 2:]).all())
 
 
-def _action_ids(frame: "pd.DataFrame", rules: RowRules) -> np.ndarray:
-    if "class" not in frame:
-        return np.full(len(frame), NO_CLASS, np.int32)
-    texts = frame["class"].cat
-    ids = np.array([parse_class(text, rules) for text in texts.categories], np.int32)
-    return ids[texts.codes.to_numpy()]
+def _videos(column: "pd.Series", block: bytes) -> tuple[np.ndarray, list[str]]:
+    """Return the video of every row as an index into a list of names.
+
+    From 3.1 on pandas turns categories that look like numbers into numbers, so that "01" and "1" would be
+    one video; such a column is read again as plain text.
+    """
+    import pandas as pd
+
+    names = list(column.cat.categories)
+    if all(isinstance(name, str) for name in names):
+        return column.cat.codes.to_numpy().astype(np.int32), names
+    texts = pd.read_csv(
+        io.BytesIO(block), header=None, usecols=[0], dtype=object, na_filter=False, skip_blank_lines=False
+    )
+    codes, distinct = pd.factorize(texts[0])
+    return codes.astype(np.int32), list(distinct)
+
+
+def _whole_numbers(column: "pd.Series", parse: Callable[[str], float]) -> np.ndarray:
+    """Return a column of integers, whose categories are texts or, from pandas 3.1 on, numbers if they can be.
+
+    Raises:
+        Fault: a text is no integer.
+    """
+    categories = column.cat.categories
+    if categories.dtype.kind == "i":  # only if every text is an integer; "12.0" would make all of them floats
+        values = categories.to_numpy()
+    elif all(isinstance(text, str) for text in categories):
+        values = np.array([parse(text) for text in categories])
+    else:
+        raise Fault("class", "not all are integers")
+    return values[column.cat.codes.to_numpy()]
 
 
 class _Findings:

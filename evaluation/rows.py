@@ -1,14 +1,22 @@
 """AVA rows in and out: the readers, the writer's line and the row types, under one name.
 
-``read_groundtruth``, ``read_detections``, ``read_boxes`` and ``read_exclusions`` are the only readers of such
-files in the project, and ``format_row`` is the only writer.
+``read_groundtruth``, ``read_detections``, ``read_boxes`` and ``read_exclusions`` are the only readers of
+such files in the project, and ``format_row`` is the only writer.
 """
 
 import math
 from importlib import resources
 from pathlib import Path
 
-from evaluation.row_parser import DETECTIONS, GROUND_TRUTH, PERSON_BOXES, FaultLog, RowFault, RowRules
+from evaluation.row_parser import (
+    DETECTIONS,
+    EXCLUSIONS,
+    GROUND_TRUTH,
+    PERSON_BOXES,
+    FaultLog,
+    RowFault,
+    RowRules,
+)
 from evaluation.row_reader import read_rows
 from evaluation.row_table import NO_CLASS, ActionRow, RowTable, table_of_rows
 
@@ -24,7 +32,6 @@ EXCLUSION_LISTS = {
 }
 """Names that stand for AVA's lists of disputed keyframes inside the package."""
 
-_EXCLUSIONS = RowRules("excluded keyframes", "", (2,))
 _MAX_COORDINATE = 1e6  # far outside any frame; a larger number is a mistake of the program
 
 
@@ -83,10 +90,10 @@ def read_exclusions(source: str | Path, *, lenient: bool = False) -> RowTable:
         DataError: the file or (unless ``lenient``) a row cannot be used.
     """
     if str(source) not in EXCLUSION_LISTS:
-        return read_rows(source, _EXCLUSIONS, lenient=lenient)
+        return read_rows(source, EXCLUSIONS, lenient=lenient)
     file = resources.files("evaluation.label_maps").joinpath(EXCLUSION_LISTS[str(source)])
     with resources.as_file(file) as path:
-        return read_rows(path, _EXCLUSIONS)
+        return read_rows(path, EXCLUSIONS)
 
 
 def format_time(seconds: float) -> str:

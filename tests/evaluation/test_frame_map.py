@@ -13,7 +13,8 @@ from evaluation import evaluate_ava
 from evaluation.errors import DataError, UsageError
 from evaluation.label_map import LabelMap
 from evaluation.protocol import OFFICIAL
-from evaluation.rows import ActionRow, read_detections, read_exclusions
+from evaluation.row_parser import DETECTIONS, EXCLUSIONS, GROUND_TRUTH, parse_row
+from evaluation.rows import ActionRow, RowTable, read_detections, read_exclusions, table_of_rows
 from tests.evaluation import reference_evaluators as reference
 
 THREE_CLASSES = LabelMap((1, 2, 3), ("one", "two", "three"), ("pose", "object", "person"))
@@ -135,6 +136,21 @@ TENTHS = [0.0, 0.1, 0.2, 0.3, 0.5, 0.6, 0.8, 1.0]
 SCORES = ["0", "0.5", "0.25", "1", "0.50", "1e-3", "0.30000001", "0.3", "-1", "inf"]
 
 
+def table(rows: list[list[str]], rules) -> RowTable:
+    """Make a table without going through a file, which takes ten times as long."""
+    parsed = [parse_row(",".join(row).encode(), n, rules) for n, row in enumerate(rows, start=1)]
+    full = [ActionRow(row.video_id, row.time, row.box, row.action_id, row.score) for row in parsed if row.box]
+    bare = [ActionRow(row.video_id, row.time, (0, 0, 0, 0), 0, 0) for row in parsed if not row.box]
+    both = table_of_rows(full + bare)
+    rest = both.select(np.arange(len(full), len(both)))
+    return replace(
+        both.select(np.arange(len(full))),
+        bare_videos=rest.videos,
+        bare_times=rest.times,
+        bare_lines=rest.lines,
+    )
+
+
 def boxes(ordered: bool):
     """Boxes on a coarse grid, so that equal overlaps, halves and duplicates are common."""
     pair = st.tuples(st.sampled_from(TENTHS), st.sampled_from(TENTHS))
@@ -160,15 +176,22 @@ WHOLE = ["902", "0902", "903"]
 DECIMAL = [*WHOLE, "902.0", "9.02e2", "902.5", "902.5000001", " 902"]
 PERSON = st.one_of(st.just([]), st.sampled_from(["0", "1", "2", "7"]).map(lambda p: [p]))
 SCORE = st.sampled_from(SCORES).map(lambda s: [s])
-SLOW_MACHINE = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SLOW_MACHINE = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(result, aps) -> None:
     for class_id, ap in aps.items():
         assert same(result.per_class[class_id], ap), (class_id, result.per_class[class_id], ap)
     assert same(result.mean, reference.mean(aps))
+
+
+def nothing_in_common(truth, found) -> bool:
+    """Tell whether all detections are elsewhere: the originals print 0 then, here it is refused."""
+    keys = [
+        {(row[0], f"{float(row[1]):.6f}") for row in rows}
+        for rows in (truth, [r for r in found if len(r) > 2])
+    ]
+    return bool(keys[1]) and not keys[0] & keys[1]
 
 
 def check_tie_intervals(result, ranked, aps) -> None:
@@ -196,11 +219,11 @@ def _plain_ap(correct: list[bool], num_truth: int) -> float:
     capacity=st.sampled_from([1, 2, 3, 5, 50]),
     iou=st.sampled_from([0.5, 0.3, 0.75, 1.0]),
 )
-def test_official_rules_match_the_slow_reference(write_rows, truth, found, capacity, iou):
+def test_official_rules_match_the_slow_reference(truth, found, capacity, iou):
     aps, ranked = reference.official(truth, found, [1, 2, 3], iou, capacity)
-    files = write_rows("gt.csv", truth), write_rows("det.csv", found)
+    files = table(truth, GROUND_TRUTH), table(found, DETECTIONS)
     protocol = replace(OFFICIAL, capacity=capacity)
-    if math.isnan(reference.mean(aps)):
+    if math.isnan(reference.mean(aps)) or nothing_in_common(truth, found):
         with pytest.raises(DataError):
             evaluate_ava(*files, THREE_CLASSES, protocol=protocol, iou_thresholds=[iou])
         return
@@ -215,11 +238,11 @@ def test_official_rules_match_the_slow_reference(write_rows, truth, found, capac
     found=rows(WHOLE, CLASSES, SCORE, ordered=False, bare=False),
     excluded=st.lists(keys(WHOLE), max_size=2),
 )
-def test_pyslowfast_rules_match_the_slow_reference(write_rows, truth, found, excluded):
+def test_pyslowfast_rules_match_the_slow_reference(truth, found, excluded):
     aps, ranked = reference.pyslowfast(truth, found, [1, 2, 3], excluded)
-    files = write_rows("gt.csv", truth), write_rows("det.csv", found)
-    out = write_rows("out.csv", excluded)
-    if math.isnan(reference.mean(aps)):
+    files = table(truth, GROUND_TRUTH), table(found, DETECTIONS)
+    out = table(excluded, EXCLUSIONS)
+    if math.isnan(reference.mean(aps)) or nothing_in_common(truth, found):
         with pytest.raises(DataError):
             evaluate_ava(*files, THREE_CLASSES, out, "pyslowfast")
         return
@@ -234,11 +257,11 @@ def test_pyslowfast_rules_match_the_slow_reference(write_rows, truth, found, exc
     found=rows(WHOLE, CLASSES, SCORE, ordered=True, bare=False),
     excluded=st.lists(keys(WHOLE), max_size=2),
 )
-def test_mmaction2_rules_match_the_slow_reference(write_rows, truth, found, excluded):
+def test_mmaction2_rules_match_the_slow_reference(truth, found, excluded):
     aps, _ = reference.mmaction2(truth, found, [1, 2, 3], excluded)
-    files = write_rows("gt.csv", truth), write_rows("det.csv", found)
-    out = write_rows("out.csv", excluded)
-    if math.isnan(reference.mean(aps)):
+    files = table(truth, GROUND_TRUTH), table(found, DETECTIONS)
+    out = table(excluded, EXCLUSIONS)
+    if math.isnan(reference.mean(aps)) or nothing_in_common(truth, found):
         with pytest.raises(DataError):
             evaluate_ava(*files, THREE_CLASSES, out, "mmaction2")
         return
