@@ -241,5 +241,5 @@ def _norm(cfg: Config) -> Norm:
         return batch_norm
     if not dist.is_initialized() or cfg.BN.GLOBAL_SYNC:
         return sync_batch_norm()
-    group, _ = dist.new_subgroups(cfg.BN.NUM_SYNC_DEVICES)
+    group, _ = dist.new_subgroups(min(cfg.BN.NUM_SYNC_DEVICES, dist.get_world_size()))
     return sync_batch_norm(group)

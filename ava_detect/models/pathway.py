@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from ava_detect.models.blocks import BasicBlock, BottleneckBlock
 from ava_detect.models.nonlocal_block import Instantiation, NonLocal
@@ -168,7 +168,7 @@ class PathwaySpec:
 class Pathway(nn.Module):
     """The stem and the four residual stages of one pathway.
 
-    The stages are called one by one by ``SlowFast``, because lateral connections join between them.
+    It has no ``forward``: ``SlowFast`` calls the parts one by one, as lateral connections join between them.
 
     Args:
         spec: what the pathway is made of.
@@ -195,11 +195,6 @@ class Pathway(nn.Module):
         self.temporal_pool = (
             nn.MaxPool3d((spec.temporal_pool, 1, 1)) if spec.temporal_pool > 1 else nn.Identity()
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Run the pathway unconnected: [N, C_in, T, H, W] to [N, C, T, H / stride, W / stride]."""
-        x = self.temporal_pool(self.res2(self.stem(x)))
-        return self.res5(self.res4(self.res3(x)))
 
 
 def _build_stage(spec: PathwaySpec, stage: int, in_channels: int, norm: Norm) -> Stage:

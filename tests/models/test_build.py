@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from ava_detect.models import build_model
@@ -186,6 +187,19 @@ def test_every_kind_of_batch_norm_has_the_same_names_and_constants(
     assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-5, 0.1)}
     assert list(model.state_dict()) == list(plain.state_dict())
     model([random_clip((2, 3, 2, 64, 64)), random_clip((2, 3, 8, 64, 64))])  # runs without a process group
+
+
+def test_sync_norms_share_statistics_in_groups_of_processes(small_config, tmp_path):
+    cfg = small_config("BN.NORM_TYPE", "sync_batchnorm", "BN.NUM_SYNC_DEVICES", 4)
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        norm = build_model(cfg).pathways[0].stem.norm
+        assert dist.get_world_size(norm.process_group) == 1  # four are asked for, one is there
+        assert norm.process_group is not dist.group.WORLD
+        everyone = build_model(small_config("BN.NORM_TYPE", "sync_batchnorm", "BN.GLOBAL_SYNC", True))
+        assert everyone.pathways[0].stem.norm.process_group in (None, dist.group.WORLD)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_frozen_norms_neither_train_nor_update_their_statistics(small_config, random_clip):
