@@ -3,6 +3,7 @@
 A seed and a grade decide everything; see docs/scenes.md.
 """
 
+from ava_detect.data.scenes.annotations import groundtruth_lines
 from ava_detect.data.scenes.dataset import WrittenScene, split_seeds, write_dataset, write_scene
 from ava_detect.data.scenes.grades import GRADES, SPLITS, VERSION, Grade
 from ava_detect.data.scenes.scene import LabelledPerson, Scene, generate_scene
@@ -16,6 +17,7 @@ __all__ = [
     "Scene",
     "WrittenScene",
     "generate_scene",
+    "groundtruth_lines",
     "split_seeds",
     "write_dataset",
     "write_scene",

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from itertools import islice
+from pathlib import Path
 
 from ava_detect.cli import console
 from ava_detect.data.scenes.grades import GRADES, SPLITS
@@ -14,13 +14,14 @@ _EXAMPLES = """examples
   python -m ava_detect.data.scenes --out scenes --split val --count 60 --workers 2
   python -m ava_detect.data.scenes --grade hard --contact-sheet hard.png
   python -m ava_detect.data.scenes --action-sheet actions.png
+  python -m ava_detect.data.scenes --count 200 --statistics
 
 DIR/videos/*.mp4, DIR/annotations/SPLIT.csv (video_id, timestamp, x1, y1, x2, y2, action_id, person_id),
 DIR/label_map.pbtxt and DIR/scenes.json are written. Run the same line again to go on after an interruption.
 More in docs/scenes.md."""
 
 _SHEET_SCENES = 6
-_ACTION_SCENES = 40
+_ACTION_SCENES = 50  # enough for a clear example of every action
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     output.add_argument(
         "--action-sheet", metavar="FILE.png", help="each action as a strip of one person over time"
+    )
+    output.add_argument(
+        "--statistics", action="store_true", help="count actions in the scenes; draws nothing"
     )
     speed = parser.add_argument_group("speed")
     speed.add_argument(
@@ -93,22 +97,33 @@ def _run(args: argparse.Namespace) -> None:
     from ava_detect.data.scenes import contact_sheet
     from ava_detect.data.scenes.dataset import split_seeds
     from ava_detect.data.scenes.scene import generate_scene
+    from ava_detect.data.scenes.statistics import count_actions
 
-    if not (args.out or args.contact_sheet or args.action_sheet):
+    if not (args.out or args.contact_sheet or args.action_sheet or args.statistics):
         raise UsageError(
-            "nothing to write", hint="Give --out DIR, --contact-sheet FILE.png or --action-sheet FILE.png."
+            "nothing to do",
+            hint="Give --out DIR, --contact-sheet FILE.png, --action-sheet FILE.png or --statistics.",
         )
+    for sheet in (args.contact_sheet, args.action_sheet):
+        if sheet and not Path(sheet).parent.is_dir():
+            raise UsageError(f"{sheet}: there is no folder {Path(sheet).parent}")
     if args.out:
         _write_dataset(args)
-    seeds = split_seeds(args.split, args.count, args.seed)
     if args.contact_sheet:
-        scenes = (generate_scene(seed, args.grade) for seed in islice(seeds, _SHEET_SCENES))
+        scenes = [
+            generate_scene(seed, args.grade) for seed in split_seeds(args.split, _SHEET_SCENES, args.seed)
+        ]
         contact_sheet.write_scene_sheet(args.contact_sheet, scenes)
         print(f"contact sheet  {args.contact_sheet}")
     if args.action_sheet:
-        scenes = (generate_scene(seed, args.grade) for seed in islice(seeds, _ACTION_SCENES))
+        scenes = [
+            generate_scene(seed, args.grade) for seed in split_seeds(args.split, _ACTION_SCENES, args.seed)
+        ]
         contact_sheet.write_action_sheet(args.action_sheet, scenes)
         print(f"action sheet   {args.action_sheet}")
+    if args.statistics:
+        seeds = split_seeds(args.split, args.count, args.seed)
+        print(count_actions(generate_scene(seed, args.grade) for seed in seeds).table())
 
 
 def _write_dataset(args: argparse.Namespace) -> None:

@@ -133,7 +133,7 @@ class Casting:
             share = self._dice.uniform(low, min(high, tallest))
             z = 1.75 * self._view.focal / (share * self._view.frame_size[1])
             half = self._view.half_width_at(z)
-            x = self._dice.uniform(-1, 1) * self._grade.spread * half
+            x = self._dice.uniform(-1, 1) * max(0.2 * half, self._grade.spread * half - 0.3 * wide)
             left, right = (x - wide / 2) / half, (x + wide / 2) / half
             covered = sum(max(0.0, min(right, b) - max(left, a)) for a, b in self._taken)
             if covered <= self._grade.crowding * (right - left):

@@ -20,7 +20,7 @@ _GAP = 3
 
 
 def write_scene_sheet(
-    path: str | Path, scenes: Iterable[Scene], *, tile_height: int = 150, tiles: int = 4
+    path: str | Path, scenes: Iterable[Scene], *, tile_height: int = 132, tiles: int = 4
 ) -> None:
     """Write a PNG with a row of keyframes per scene, boxes and actions drawn on them.
 
@@ -31,11 +31,11 @@ def write_scene_sheet(
 
 
 def write_action_sheet(
-    path: str | Path, scenes: Iterable[Scene], *, tile: int = 88, steps: int = 10, step_s: float = 0.12
+    path: str | Path, scenes: Iterable[Scene], *, tile: int = 84, steps: int = 10, step_s: float = 0.12
 ) -> None:
     """Write a PNG with a strip per action: one person at ``steps`` moments around a keyframe.
 
-    The clearest example of each action among the scenes is taken: the largest person who is wholly visible.
+    The clearest example of each action among the scenes is taken.
 
     Raises:
         OSError: the file cannot be written.
@@ -117,16 +117,14 @@ def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 def _scene_row(scene: Scene, tile_height: int, tiles: int) -> np.ndarray:
     seconds = np.linspace(1, len(scene.keyframes) - 1, tiles).astype(int).tolist()
-    wanted = {scene.frame_of(second): second for second in seconds}
     people = scene.groundtruth()
     pictures = []
-    for index, image in enumerate(scene.frames()):
-        if index in wanted:
-            scale = tile_height / image.shape[0]
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            pictures.append(_with_people(small, [p for p in people if p.second == wanted[index]]))
-        if len(pictures) == tiles:
-            break
+    for second, image in zip(
+        seconds, scene.frames([scene.frame_of(second) for second in seconds]), strict=True
+    ):
+        scale = tile_height / image.shape[0]
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        pictures.append(_with_people(small, [person for person in people if person.second == second]))
     return cv2.hconcat(pictures)
 
 
@@ -149,38 +147,54 @@ def _with_text(image: np.ndarray, text: str, at: tuple[int, int]) -> np.ndarray:
 
 
 def _clearest_examples(scenes: Iterable[Scene]) -> dict[Action, tuple[Scene, LabelledPerson]]:
-    """Return for every action that occurs the largest person who does it, wholly in the picture."""
-    best: dict[Action, tuple[Scene, LabelledPerson]] = {}
+    """Return the clearest example of every action that occurs, no person twice where that can be avoided."""
+    rated: list[tuple[float, Scene, LabelledPerson]] = []
     for scene in scenes:
-        for person in scene.groundtruth():
-            if not 1 <= person.second < len(scene.keyframes) - 1:
-                continue
-            for action in person.actions:
-                if action not in best or _clearness(scene, person) > _clearness(*best[action]):
+        people = scene.groundtruth()
+        seconds = range(1, len(scene.keyframes) - 1)
+        rated += [
+            (_clearness(scene, person, people), scene, person)
+            for person in people
+            if person.second in seconds
+        ]
+    rated.sort(key=lambda example: -example[0])
+    best: dict[Action, tuple[Scene, LabelledPerson]] = {}
+    shown: set[tuple[str, int]] = set()
+    for fresh in (True, False):
+        for _, scene, person in rated:
+            who = (scene.scene_id, person.person_id)
+            for action in person.actions[::-1]:  # the pose comes last: it is the most frequent
+                if action not in best and not (fresh and who in shown):
                     best[action] = (scene, person)
+                    shown.add(who)
     return best
 
 
-def _clearness(scene: Scene, person: LabelledPerson) -> float:
-    """Rate an example: large, not cut by the frame's edge, and doing little else."""
+def _clearness(scene: Scene, person: LabelledPerson, people: Sequence[LabelledPerson]) -> float:
+    """Rate an example: large, apart from other people, not cut by the frame's edge, doing little else."""
     x1, y1, x2, y2 = person.box
-    margin = min(x1, y1, 1 - x2, 1 - y2)
-    height = (y2 - y1) * scene.size[1]
-    return min(height, 170.0) * (1.0 if margin > 0.03 else 0.3) / len(person.actions)
+    inside = min(x1, y1, 1 - x2, 1 - y2) > 0.03
+    others = [p for p in people if p.second == person.second and p.person_id != person.person_id]
+    apart = all(other.box[0] > x2 or other.box[2] < x1 for other in others)
+    height = min((y2 - y1) * scene.size[1], 170.0)
+    return height * (1.0 if inside else 0.3) * (1.0 if apart else 0.5) / len(person.actions)
 
 
 def _strip(scene: Scene, person: LabelledPerson, tile: int, steps: int, step_s: float) -> np.ndarray:
-    """Draw one person at several moments, in a fixed square around all of them."""
+    """Draw one person at several moments, in a square that follows the person at a steady speed."""
     times = [person.second + (step - (steps - 1) / 2) * step_s for step in range(steps)]
     index = person.person_id - 1
-    boxes = np.array([seen[index].box for seen in scene.seen(times) if seen[index].box is not None])
-    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    side = 1.08 * float((high - low).max())
-    scale = tile / side
-    shift = tile / 2 - scale * (low + high) / 2
-    crop = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    pictures = [
-        cv2.warpAffine(image, crop, (tile, tile), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT)
-        for image in scene.clean_frames(times)
-    ]
+    boxes = [seen[index].box for seen in scene.seen(times)]
+    known = np.array([(time, *box) for time, box in zip(times, boxes, strict=True) if box is not None])
+    centres = 0.5 * (known[:, 1:3] + known[:, 3:5])
+    line = np.polynomial.polynomial.polyfit(known[:, 0], centres, 1)
+    sizes = known[:, 3:5] - known[:, 1:3] + 2 * np.abs(centres - line[0] - known[:, :1] * line[1])
+    scale = tile / (1.08 * float(sizes.max()))
+    pictures = []
+    for time, image in zip(times, scene.clean_frames(times), strict=True):
+        shift = tile / 2 - scale * (line[0] + time * line[1])
+        crop = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        pictures.append(
+            cv2.warpAffine(image, crop, (tile, tile), flags=cv2.INTER_AREA, borderValue=(225, 225, 225))
+        )
     return cv2.hconcat(pictures)

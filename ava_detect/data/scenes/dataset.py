@@ -14,6 +14,8 @@ processes gives the same files; an interrupted run goes on where it stopped.
 import contextlib
 import json
 import multiprocessing
+import signal
+import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +79,9 @@ def write_scene(scene: Scene, folder: str | Path) -> Path:
     from ava_detect.video.writer import VideoWriter
 
     path = Path(folder) / f"{scene.scene_id}.mp4"
-    options = {"threads": "1", "g": str(scene.gop)}
+    # One thread, because more give other bytes on other machines; no macroblock tree, because the assembly of
+    # x264 165 reads memory there that nobody wrote (found by encoding the same frames again and again).
+    options = {"threads": "1", "g": str(scene.gop), "x264-params": "mbtree=0"}
     with VideoWriter(path, fps=scene.fps, crf=scene.crf, encoder_options=options) as video:
         for time, image in zip(scene.frame_times(), scene.frames(), strict=True):
             video.write(image, float(time))
@@ -165,7 +169,7 @@ def _run(jobs: Sequence[_Job], workers: int) -> Generator[WrittenScene]:
         yield from map(_make, jobs)
         return
     # "spawn" works everywhere and inherits no threads of OpenCV or torch.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _use_one_thread) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _prepare_worker) as pool:
         yield from pool.imap_unordered(_make, jobs)
 
 
@@ -177,11 +181,17 @@ def _make(job: _Job) -> WrittenScene:
     return WrittenScene(job.seed, video, tuple(groundtruth_lines(scene, first_second=job.first_second)))
 
 
-def _use_one_thread() -> None:
-    """Keep OpenCV of a worker process to one thread; the processes share the cores already."""
+def _prepare_worker() -> None:
+    """Set up a worker process.
+
+    OpenCV keeps to one thread, because the processes share the cores already. Ctrl-C is left to the parent,
+    which then ends its workers; they leave by an exception, so that half-written files are removed.
+    """
     import cv2
 
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def _joined_record(folder: Path, split: str, entry: _SplitRecord, grade: str, first_second: int) -> _Record:

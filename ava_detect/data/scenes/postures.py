@@ -93,8 +93,8 @@ def gait_poses(phase: np.ndarray, manner: Manner) -> np.ndarray:
     poses[:, Dof.TRUNK_ROLL] = 0.035 * np.cos(phase)
     for leg, arm, swing in ((LEFT_LEG, RIGHT_ARM, phase), (RIGHT_LEG, LEFT_ARM, phase + np.pi)):
         thigh = manner.stride * np.sin(swing) + 0.06
-        # The knee bends most just before the thigh passes the other one on its way forward.
-        knee = 0.12 + 2.0 * manner.stride * np.square(0.5 + 0.5 * np.cos(swing + 0.65))
+        # The knee bends most when the thigh passes the other one on its way forward.
+        knee = 0.1 + 2.1 * manner.stride * (0.5 + 0.5 * np.cos(swing + 0.2)) ** 3
         foot = np.clip(0.55 * (knee - thigh), -0.15, 0.25)
         poses[:, leg] = np.stack([thigh, np.full_like(thigh, 0.03), knee, foot], axis=1)
         poses[:, arm] = _swinging_arm(0.9 * manner.stride * np.sin(swing) - 0.1, manner.elbows)
@@ -111,7 +111,7 @@ def _swinging_arm(angle: np.ndarray, elbow: float) -> np.ndarray:
 
 def stride_length(manner: Manner, body: Body) -> float:
     """Metres that one gait cycle covers when the standing foot does not slide."""
-    return 4 * body.leg_length * float(np.sin(manner.stride)) * 0.92
+    return 4 * body.leg_length * float(np.sin(manner.stride)) * 1.13
 
 
 def seated_pose(manner: Manner) -> np.ndarray:

@@ -77,13 +77,18 @@ class Scene:
         """Return [T] presentation times in seconds."""
         return np.arange(self.num_frames) / float(self.fps)
 
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yield the frames in order, [H, W, 3] uint8, BGR."""
-        times = self.frame_times()
+    def frames(self, chosen: Sequence[int] | None = None) -> Iterator[np.ndarray]:
+        """Yield frames as the camera records them, [H, W, 3] uint8, BGR.
+
+        Args:
+            chosen: indices of the frames to draw, in the order to draw them; all of them by default.
+        """
+        indices = range(self.num_frames) if chosen is None else chosen
+        times = self.frame_times()[list(indices)]
         stage, backdrop, effects = self._stage(times), self._backdrop(), self._effects()
-        for index, time in enumerate(times):
-            clean = stage.paint(index, backdrop)
-            yield effects.apply(_downsampled(clean), float(time), index)
+        for position, index in enumerate(indices):
+            clean = _downsampled(stage.paint(position, backdrop))
+            yield effects.apply(clean, float(times[position]), index)
 
     def clean_frames(self, times: Sequence[float], *, without: Collection[int] = ()) -> Iterator[np.ndarray]:
         """Yield the moments at ``times`` without the camera's effects, [H, W, 3] uint8, BGR.
@@ -100,8 +105,8 @@ class Scene:
         """Return the people of all keyframes, by second and person.
 
         A person is left out where less than the grade's share of the silhouette is visible, or where the
-        visible box is lower than the grade's least height. An action of the hands is labelled where its
-        share of the forearms, hands and object that do it is visible.
+        visible box is lower than the grade's least height. An action of the hands is labelled where the
+        grade's share of the forearms, hands and object that do it is visible, see ``Evidence``.
         """
         seen = self.seen([self.frame_of(second) / float(self.fps) for second in self.keyframes])
         people = []
@@ -130,7 +135,7 @@ class Scene:
         actions: list[Action] = [beat.stance.value]
         for hands in ARM_ACTIONS[beat.arms]:
             limbs = hands.limbs(actor.script.manner.mirrored)
-            if seen.share_of(limbs, with_object=hands.with_object) >= self.grade.min_hands_share:
+            if seen.share_of(limbs, hands.held) >= self.grade.min_hands_share:
                 actions.append(hands.action)
         return tuple(actions)
 

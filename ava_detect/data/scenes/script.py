@@ -46,6 +46,14 @@ class Hand(Enum):
     RIGHT = "right"
 
 
+class Evidence(Enum):
+    """What the held object has to do with seeing an action of the hands."""
+
+    NONE = "none"  # nothing
+    HELPS = "helps"  # it counts with the arms: an arm at the ear tells of the phone that the head hides
+    NEEDED = "needed"  # it counts with the arms, and has to be seen itself: a back does not tell of a book
+
+
 @dataclass(frozen=True)
 class HandAction:
     """An action of the hands and what has to be seen of it.
@@ -53,12 +61,12 @@ class HandAction:
     Attributes:
         action: AVA's.
         hands: that do it.
-        with_object: whether the held object belongs to it.
+        held: what the object in the hands counts.
     """
 
     action: Action
     hands: Hand
-    with_object: bool = False
+    held: Evidence = Evidence.NONE
 
     def limbs(self, mirrored: bool) -> tuple[Limb, ...]:
         """Return the forearms and hands that do it."""
@@ -77,13 +85,16 @@ ARM_ACTIONS: dict[Arms, tuple[HandAction, ...]] = {
     Arms.RAISED: (),
     Arms.CLAP: (HandAction(Action.HAND_CLAP, Hand.BOTH),),
     Arms.TOGETHER: (),
-    Arms.PHONE: (HandAction(Action.ANSWER_PHONE, Hand.MAIN, True),),
-    Arms.READ: (HandAction(Action.READ, Hand.BOTH, True),),
-    Arms.LOWERED: (HandAction(Action.HOLD, Hand.MAIN, True),),
-    Arms.BOX: (HandAction(Action.HOLD, Hand.BOTH, True),),
-    Arms.BAG: (HandAction(Action.HOLD, Hand.OTHER, True),),
-    Arms.BAG_WAVE: (HandAction(Action.HOLD, Hand.OTHER, True), HandAction(Action.HAND_WAVE, Hand.MAIN)),
-    Arms.BAG_RAISED: (HandAction(Action.HOLD, Hand.OTHER, True),),
+    Arms.PHONE: (HandAction(Action.ANSWER_PHONE, Hand.MAIN, Evidence.HELPS),),
+    Arms.READ: (HandAction(Action.READ, Hand.BOTH, Evidence.NEEDED),),
+    Arms.LOWERED: (HandAction(Action.HOLD, Hand.MAIN, Evidence.NEEDED),),
+    Arms.BOX: (HandAction(Action.HOLD, Hand.BOTH, Evidence.NEEDED),),
+    Arms.BAG: (HandAction(Action.HOLD, Hand.OTHER, Evidence.NEEDED),),
+    Arms.BAG_WAVE: (
+        HandAction(Action.HOLD, Hand.OTHER, Evidence.NEEDED),
+        HandAction(Action.HAND_WAVE, Hand.MAIN),
+    ),
+    Arms.BAG_RAISED: (HandAction(Action.HOLD, Hand.OTHER, Evidence.NEEDED),),
     Arms.SHAKE: (HandAction(Action.HAND_SHAKE, Hand.RIGHT),),
 }
 

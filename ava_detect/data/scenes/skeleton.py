@@ -241,13 +241,16 @@ def _bend_arm(
     Returns:
         [T, 3] elbow and [T, 3] wrist against the shoulder.
     """
+    # Nudges far below a pixel give a direction to a hand at the shoulder and to an elbow that points nowhere.
+    target = target + np.array([0.0, 0.0, -1e-6])
+    pole = pole + np.array([-1e-6, 2e-6, -3e-6])
     distance = np.linalg.norm(target, axis=1, keepdims=True)
-    direction = target / np.maximum(distance, 1e-9)
+    direction = target / np.maximum(distance, 1e-12)
     reach = np.clip(distance, abs(upper - fore) + 0.03, 0.995 * (upper + fore))
     along = (upper**2 - fore**2 + reach**2) / (2 * reach)
     aside = np.sqrt(np.maximum(upper**2 - along**2, 0.0))
     across = pole - (pole * direction).sum(axis=1, keepdims=True) * direction
-    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-12)
     return along * direction + aside * across, reach * direction
 
 

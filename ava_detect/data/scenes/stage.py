@@ -14,6 +14,7 @@ from ava_detect.data.scenes.handheld import Handheld
 from ava_detect.data.scenes.looks import Limb, body_points
 from ava_detect.data.scenes.postures import stride_length
 from ava_detect.data.scenes.props import Prop
+from ava_detect.data.scenes.script import Evidence
 from ava_detect.data.scenes.shadow import CastShadow, Light, darken
 from ava_detect.data.scenes.skeleton import forward_kinematics
 from ava_detect.data.scenes.view import CameraMotion, View
@@ -50,10 +51,15 @@ class Seen:
     limbs: Mapping[Limb, tuple[int, int]]
     held: tuple[int, int]
 
-    def share_of(self, limbs: Iterable[Limb], *, with_object: bool) -> float:
-        """Return the visible share of some limbs, together with the held object if it belongs to them."""
-        counts = [self.limbs[limb] for limb in limbs] + ([self.held] if with_object else [])
-        return sum(visible for visible, _ in counts) / max(1, sum(whole for _, whole in counts))
+    def share_of(self, limbs: Iterable[Limb], held: Evidence) -> float:
+        """Return how much is visible of what some limbs do, with or without the object in the hands.
+
+        A box may hide the arms that carry it, so that arms and object count together.
+        """
+        if held is Evidence.NONE:
+            return _share(*(self.limbs[limb] for limb in limbs))
+        together = _share(self.held, *(self.limbs[limb] for limb in limbs))
+        return together if held is Evidence.HELPS else min(together, _share(self.held))
 
 
 class Stage:
@@ -211,3 +217,8 @@ class Stage:
 def _mask_values(index: int) -> tuple[int, int, int, int]:
     """Return the mask's values of the index-th person: body, left and right forearm, held object."""
     return 4 * index + 1, 4 * index + 2, 4 * index + 3, 4 * index + 4
+
+
+def _share(*counts: tuple[int, int]) -> float:
+    """Return the share of visible pixels over several (visible, whole) counts."""
+    return sum(visible for visible, _ in counts) / max(1, sum(whole for _, whole in counts))
