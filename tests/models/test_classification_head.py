@@ -70,3 +70,8 @@ def test_map_smaller_than_the_window_is_refused():
 def test_boxes_are_refused():
     with pytest.raises(ValueError, match="takes no boxes"):
         head()(features(2, 2), torch.zeros(1, 5))
+
+
+def test_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match="activation 'tanh' is not one of softmax, sigmoid, none"):
+        head(activation="tanh").eval()(features(2, 2))

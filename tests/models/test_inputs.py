@@ -9,6 +9,7 @@ from ava_detect.models.inputs import (
     frame_indices,
     grayscale,
     half_resolution,
+    in_form,
     optical_flow,
 )
 
@@ -138,3 +139,8 @@ def test_supplied_flow_is_used_as_it_is(small_config, random_clip):
 def test_clip_that_cannot_be_divided_is_refused(shape, message, small_config):
     with pytest.raises(ValueError, match=message):
         split_pathways(torch.zeros(shape), small_config())
+
+
+def test_unknown_form_is_refused(random_clip):
+    with pytest.raises(ValueError, match="input form 'depth' is not known"):
+        in_form(random_clip((1, 3, 2, 4, 4)), "depth")
