@@ -37,8 +37,8 @@ class ModelSection:
     ARCH: Arch = "slowfast"
     # Classes of the label map; 80 for AVA, never 81 (see DETECTION.BACKGROUND_COLUMN).
     NUM_CLASSES: Count = 400
-    # bce and bce_logit are the same here, since networks give logits in training: one sigmoid per class, for boxes
-    # and for multi-label clips. cross_entropy is for one label per clip.
+    # bce and bce_logit are the same here, since networks give logits in training: one sigmoid per class, for
+    # boxes and for multi-label clips. cross_entropy is for one label per clip.
     LOSS_FUNC: Literal["cross_entropy", "bce", "bce_logit"] = "cross_entropy"
     # ours: focal loss on top of bce, FOCAL_ALPHA * (1 - p_t)^FOCAL_GAMMA * bce; gamma 0 and alpha 1 is plain
     # bce.
