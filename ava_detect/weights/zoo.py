@@ -186,19 +186,18 @@ def _cannot_be_had(entry: ZooEntry, target: Path, reason: str) -> WeightsError:
 
 
 def _check_present(entry: ZooEntry, target: Path) -> None:
-    """Check a file in the cache once against what is published, and remember its digest.
-
-    The digest of a file that has one recorded was checked when it came; ``ava-detect doctor`` reads it again.
-    """
-    if recorded_digest(target):
-        return
-    wrong = _wrong_digest(entry, target)
+    """Check a file in the cache: against its recorded digest, or, put there by hand, the published one."""
+    recorded, found = recorded_digest(target), file_digest(target, "sha256")
+    wrong = _wrong_digest(entry, target) if not recorded else ""
+    if recorded and recorded != found:
+        wrong = f"its SHA-256 {found[:16]}... differs from the recorded digest {recorded[:16]}..."
     if wrong:
         raise WeightsError(
             f"{target}: {wrong}.",
             hint=f"Remove it, or fetch it again: ava-detect models fetch {entry.name} --overwrite",
         )
-    record_digest(target, file_digest(target, "sha256"))
+    if not recorded:
+        record_digest(target, found)
 
 
 def _wrong_digest(entry: ZooEntry, path: Path) -> str:
@@ -235,6 +234,6 @@ def _lock(target: Path) -> Iterator[None]:
     except ImportError:  # Windows: two processes that fetch the same file at once would each fetch it
         yield
         return
-    with target.with_name(target.name + ".lock").open("w") as file:
+    with target.with_name(f".{target.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
