@@ -1,0 +1,52 @@
+"""Lines to type: what rewrites a CSV file of AVA rows when something is wrong with all of it.
+
+Plain awk and sed, which every Unix has, so that a reader sees what will be done. Rows that only name a
+keyframe (two columns) stay as they are. The result is a new file.
+"""
+
+import shlex
+from pathlib import Path
+
+
+def change_columns(source: str, program: str, **variables: str) -> str:
+    """Return an awk line that changes the columns of every row with a box.
+
+    Args:
+        source: the file.
+        program: awk statements over ``$3``..``$6`` (box), ``$7`` (class), ``$8`` (score).
+        variables: awk variables that the statements use.
+    """
+    settings = "".join(f" -v {name}={shlex.quote(value)}" for name, value in variables.items())
+    return f"awk -F, -v OFS=,{settings} 'NF>2 {{{program}}} 1' {in_out(source)}"
+
+
+def change_times(source: str, program: str) -> str:
+    """Return an awk line that changes the times (``$2``) of all rows."""
+    return f"awk -F, -v OFS=, '{{{program}}} 1' {in_out(source)}"
+
+
+def replace_text(source: str, *expressions: str) -> str:
+    """Return a sed line with extended regular expressions."""
+    quoted = " ".join(f"-e {shlex.quote(expression)}" for expression in expressions)
+    return f"sed -E {quoted} {in_out(source)}"
+
+
+def without_copies(source: str) -> str:
+    """Return a line that keeps the first of rows with the same video, time, box and class."""
+    return f"awk -F, '!seen[$1,$2,$3,$4,$5,$6,$7]++' {in_out(source)}"
+
+
+def without_first_row(source: str) -> str:
+    """Return a line that drops a header."""
+    return f"tail -n +2 {in_out(source)}"
+
+
+def with_commas(source: str, separator: str) -> str:
+    """Return a line that puts commas in place of another separator."""
+    return f"tr {shlex.quote(separator)} , < {in_out(source)}"
+
+
+def in_out(source: str) -> str:
+    """Return the end of such a line: the file, and the new file beside it."""
+    path = Path(source)
+    return f"{shlex.quote(source)} > {shlex.quote(str(path.with_name(f'{path.stem}_fixed{path.suffix}')))}"
