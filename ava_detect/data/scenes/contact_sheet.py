@@ -171,13 +171,15 @@ def _clearest_examples(scenes: Iterable[Scene]) -> dict[Action, tuple[Scene, Lab
 
 
 def _clearness(scene: Scene, person: LabelledPerson, people: Sequence[LabelledPerson]) -> float:
-    """Rate an example: large, apart from other people, not cut by the frame's edge, doing little else."""
+    """Rate an example: large, apart from others, not cut by the frame's edge, in place, doing little else."""
     x1, y1, x2, y2 = person.box
     inside = min(x1, y1, 1 - x2, 1 - y2) > 0.03
     others = [p for p in people if p.second == person.second and p.person_id != person.person_id]
     apart = all(other.box[0] > x2 or other.box[2] < x1 for other in others)
     height = min((y2 - y1) * scene.size[1], 170.0)
-    return height * (1.0 if inside else 0.3) * (1.0 if apart else 0.5) / len(person.actions)
+    going = person.actions[0] in (Action.WALK, Action.RUN)
+    rating = height * (1.0 if inside else 0.3) * (1.0 if apart else 0.5) * (0.7 if going else 1.0)
+    return rating / len(person.actions)
 
 
 def _strip(scene: Scene, person: LabelledPerson, tile: int, steps: int, step_s: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from ava_detect.data.scenes.skeleton import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT
 
 WALK_CADENCE_HZ = (0.75, 1.0)  # gait cycles (two steps) per second
 RUN_CADENCE_HZ = (1.55, 1.95)
+STANDING_BOW_LEAST = 0.35  # nobody who bows while standing is upright, or a keyframe would show a stander
 FALL_VARIANTS = ("backwards", "forwards", "sideways")
 
 
@@ -64,7 +65,7 @@ def draw_manner(dice: Dice) -> Manner:
         seat=(dice.uniform(1.35, 1.6), dice.uniform(1.3, 1.75), dice.uniform(0.05, 0.28)),
         seat_lean=dice.uniform(-0.1, 0.15),
         bow_depth=(dice.uniform(0.6, 0.95), dice.uniform(1.0, 1.5)),
-        bow_rate_hz=dice.uniform(0.42, 0.65),
+        bow_rate_hz=dice.uniform(0.5, 0.75),
         bow_phase=dice.uniform(0, 2 * np.pi),
         held_bow=dice.uniform(0, 2 * np.pi),
         fall=dice.pick(FALL_VARIANTS),
@@ -126,9 +127,15 @@ def seated_pose(manner: Manner) -> np.ndarray:
     return pose
 
 
-def bow(phase: np.ndarray, depth: float) -> np.ndarray:
-    """Return the [T] lean of a bow that goes down and up once per cycle, radians."""
-    return depth * (0.5 - 0.5 * np.cos(phase))
+def bow(phase: np.ndarray, depth: float, *, least: float = 0.0) -> np.ndarray:
+    """Return the [T] lean of a bow that goes down and up once per cycle, radians.
+
+    Args:
+        phase: [T] radians.
+        depth: the deepest lean.
+        least: the least lean, as a share of the deepest.
+    """
+    return depth * (least + (1 - least) * (0.5 - 0.5 * np.cos(phase)))
 
 
 def add_lean(poses: np.ndarray, lean: np.ndarray) -> None:

@@ -213,7 +213,7 @@ class Script:
         bending = self.share(times, lambda beat: beat.stance is Stance.BEND)
         phase = manner.bow_phase + 2 * np.pi * manner.bow_rate_hz * times
         if not self.seated:
-            return bending * postures.bow(phase, manner.bow_depth[1])
+            return bending * postures.bow(phase, manner.bow_depth[1], least=postures.STANDING_BOW_LEAST)
         held = postures.bow(np.full(len(times), manner.held_bow), manner.bow_depth[0])
         return bending * postures.bow(phase, manner.bow_depth[0]) + (1 - bending) * held
 

@@ -26,8 +26,9 @@ class SceneStatistics:
 
     def table(self) -> str:
         """Return the counts as text, one action per line."""
+        crowd = self.people / self.keyframes
         lines = [
-            f"{self.keyframes} keyframes, {self.people} people, {self.people / self.keyframes:.2f} per keyframe, "
+            f"{self.keyframes} keyframes, {self.people} people, {crowd:.2f} per keyframe, "
             f"{self.empty_keyframes} keyframes without people",
             " id  action                      people   share",
         ]
