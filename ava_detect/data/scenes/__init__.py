@@ -3,6 +3,7 @@
 A seed and a grade decide everything; see docs/scenes.md.
 """
 
+from ava_detect.data.scenes.actions import MOTION_PAIRS, Action
 from ava_detect.data.scenes.annotations import groundtruth_lines
 from ava_detect.data.scenes.dataset import WrittenScene, split_seeds, write_dataset, write_scene
 from ava_detect.data.scenes.grades import GRADES, SPLITS, VERSION, Grade
@@ -10,8 +11,10 @@ from ava_detect.data.scenes.scene import LabelledPerson, Scene, generate_scene
 
 __all__ = [
     "GRADES",
+    "MOTION_PAIRS",
     "SPLITS",
     "VERSION",
+    "Action",
     "Grade",
     "LabelledPerson",
     "Scene",
