@@ -1,0 +1,1 @@
+"""Data: annotations and clips for training, procedural scenes, and the checker of faults."""
