@@ -74,7 +74,7 @@ def read_frame_list(path: Path, *, split: str = "") -> tuple[FrameList, list[Fin
     Raises:
         OSError: the file cannot be read.
     """
-    listed, bad = FrameList(str(path), split=split), []
+    listed, bad, number = FrameList(str(path), split=split), [], 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             words = raw.decode("utf-8", errors="replace").split()
@@ -87,12 +87,12 @@ def read_frame_list(path: Path, *, split: str = "") -> tuple[FrameList, list[Fin
             video.frame_ids.append(int(words[2]))
             video.lines.append(number)
             video.paths.append(words[3])
-    return listed, [*_bad_lines(listed, bad), *_order(listed)]
+    return listed, [*_bad_lines(listed, bad, number), *_order(listed)]
 
 
-def _bad_lines(listed: FrameList, bad: list[Place]) -> Iterator[Finding]:
+def _bad_lines(listed: FrameList, bad: list[Place], total: int) -> Iterator[Finding]:
     if bad:
-        message = f"{len(bad):,} lines are not like: {HEADER}"
+        message = f"{len(bad):,} of {total:,} lines are not like: {HEADER}"
         yield Finding("frame-list-lines", listed.source, message, len(bad), tuple(bad[:MAX_PLACES]))
     if not listed.videos:
         yield Finding("empty", listed.source, f"no frame in it; expected lines: {HEADER}")

@@ -182,12 +182,12 @@ def _gaps(folder: FrameFolder) -> Iterator[Finding]:
         where = int((steps > 1).argmax())
         start, end = int(folder.numbers[where]) + 1, int(folder.numbers[where + 1]) - 1
         numbers = f"{start}" if start == end else f"{start}-{end}"
-        yield _about(folder, "frames-missing", f"{missing:,} frames are missing, first {numbers}")
+        yield _about(folder, "frames-missing", f"frames missing: {missing:,}, first {numbers}")
 
 
 def _broken(folder: FrameFolder) -> Iterator[Finding]:
     if folder.broken:
-        message = f"{len(folder.broken):,} frames are empty, cut off, or no pictures: {some(folder.broken)}"
+        message = f"frames that are empty, cut off, or no pictures: {some(folder.broken)}"
         yield _about(folder, "frame-broken", message, folder.broken[0])
 
 

@@ -17,6 +17,7 @@ from evaluation.errors import VideoError
 
 MIN_SHORT_SIDE = 256  # the published models see pictures with this short side
 _PAUSE_S = 1.0
+_UNEVEN, _OFTEN = 0.2, 0.05  # a rate varies if more than 5 % of the steps are 20 % off the usual one
 _RATE_ERROR = 0.01
 _LENGTH_ERROR = 0.02
 _LENGTH_ERROR_S = 1.0
@@ -170,7 +171,7 @@ def _length(facts: VideoFacts) -> Iterator[Finding]:
 
 def _pauses(facts: VideoFacts) -> Iterator[Finding]:
     steps = np.diff(facts.times)
-    pauses = steps > max(_PAUSE_S, 10 * facts.step_s)
+    pauses = _are_pauses(steps)
     if pauses.any():
         where = int(pauses.argmax())
         start, end = float(facts.times[where]), float(facts.times[where + 1])
@@ -179,16 +180,23 @@ def _pauses(facts: VideoFacts) -> Iterator[Finding]:
         yield _about(facts, "video-pause", message)
 
 
+def _are_pauses(steps: np.ndarray) -> np.ndarray:
+    """Tell which steps from frame to frame are no matter of the frame rate."""
+    return steps > max(_PAUSE_S, 10 * float(np.median(steps)) if len(steps) else 0.0)
+
+
 def _rate(facts: VideoFacts) -> Iterator[Finding]:
     steps = np.diff(facts.times)
+    steps = steps[~_are_pauses(steps)]
     if len(steps) < 10:
         return
-    slow, fast = np.percentile(steps, [99, 1])
-    if slow - fast > 0.2 * facts.step_s:
+    usual = facts.step_s
+    if (np.abs(steps - usual) > _UNEVEN * usual).mean() > _OFTEN:
+        slow, fast = np.percentile(steps, [99, 1])
         message = f"variable frame rate ({1 / slow:.3g}-{1 / fast:.3g} fps): fine, sampling is by time"
         yield _about(facts, "variable-rate", message)
         return
-    real, stated = len(steps) / facts.last_s, facts.info.fps
+    real, stated = len(steps) / float(steps.sum()), facts.info.fps
     if stated is not None and abs(real - float(stated)) > _RATE_ERROR * real:
         message = f"it says {float(stated):.4g} fps, it has {real:.4g}: fine here, sampling is by time"
         yield _about(facts, "video-rate", message)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import shutil
+
 from ava_detect.data.check import Finding, Options, Report, Severity, check_things
 
 CLASSES = ("fall", "sit", "stand", "walk", "wave")
@@ -38,6 +40,21 @@ class DataSet:
         """Change every n-th row, the first one included; ``None`` removes it."""
         rows = [change(row) if not k % every else row for k, row in enumerate(self.rows(file))]
         self.write(file, [row for row in rows if row is not None])
+
+    def config(self, *, model: str = "NUM_CLASSES: 5", data: str = "", ava: str = "") -> Path:
+        """Write a configuration of this data set; the arguments are YAML in flow style, without braces."""
+        folder = self.folder / "annotations"
+        shutil.copy(self.label_map, folder)
+        path = self.folder.parent / "mine.yaml"
+        path.write_text(
+            f"MODEL: {{ARCH: slowfast, HEAD_ACT: sigmoid, LOSS_FUNC: bce, {model}}}\n"
+            "RESNET: {SPATIAL_STRIDES: [1, 2, 2, 1], SPATIAL_DILATIONS: [1, 1, 1, 2]}\n"
+            f"DETECTION: {{ENABLE: True}}\nDATA: {{{data}}}\n"
+            f"AVA: {{ANNOTATION_DIR: {folder}, VIDEO_DIR: {self.videos}, LABEL_MAP_FILE: label_map.pbtxt,\n"
+            "  TRAIN_GT_BOX_LISTS: [train.csv], GROUNDTRUTH_FILE: val.csv, TEST_PREDICT_BOX_LISTS: [boxes_val.csv],\n"
+            f"  {ava or 'START_SECOND: 0, VALID_SECONDS: auto'}}}\n"
+        )
+        return path
 
     def check(self, *others: str | Path, options: Options = QUICK) -> Report:
         return check_things([str(self.folder), *map(str, others)], options)

@@ -234,7 +234,7 @@ PERSON_BOXES = [
     Fault("faint-scores", "is the sigmoid missing, or applied twice", in_boxes(
         columns(score=scaled(1e-4, 9))
     )),
-    Fault("recall", "67% of the 36 persons .* expected 90% or more.*no model can score above", in_boxes(
+    Fault("recall", "67% of the 36 persons .*expected 90% or more.*no model can score above", in_boxes(
         lambda _: None, every=3
     )),
     Fault("box-layout", "x, y, width, height, 100%", in_boxes(
