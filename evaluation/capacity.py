@@ -33,8 +33,8 @@ def within_capacity(table: RowTable, pool: np.ndarray, starts: np.ndarray, capac
         lowest[chosen] = np.partition(ranked, size - capacity, axis=1)[:, size - capacity]
     threshold = np.repeat(lowest, sizes)
     keep = scores >= threshold
-    kept_before = np.concatenate([[0], np.cumsum(keep)])
-    crowded = full & (np.diff(kept_before[starts]) > capacity)
+    kept = np.add.reduceat(keep, starts[:-1], dtype=np.int32) if len(keep) else sizes
+    crowded = full & (kept > capacity)
     places = np.flatnonzero(np.repeat(crowded, sizes) & keep)
     if len(places):
         group = np.repeat(np.arange(len(sizes)), sizes)[places]

@@ -18,21 +18,16 @@ def read_blocks(path: str | Path) -> Iterator[bytes]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            start = file.read(_BLOCK_BYTES)
-            _check_text(start, path)
-            rest, chunk = b"", start.removeprefix(b"\xef\xbb\xbf")
-            while chunk:
-                end = chunk.rfind(b"\n") + 1
-                if end:
-                    yield rest + chunk[:end]
-                    rest = chunk[end:]
-                else:
-                    rest += chunk
-                if len(rest) > _BLOCK_BYTES:
+            block = file.read(_BLOCK_BYTES)
+            _check_text(block, path)
+            block = block.removeprefix(b"\xef\xbb\xbf")
+            while block:
+                if not block.endswith(b"\n"):
+                    block += file.readline(_BLOCK_BYTES)
+                if len(block) >= 2 * _BLOCK_BYTES and not block.endswith(b"\n"):
                     raise DataError(f"{path}: a row of more than {_BLOCK_BYTES:,} bytes; expected CSV text")
-                chunk = file.read(_BLOCK_BYTES)
-            if rest:
-                yield rest
+                yield block
+                block = file.read(_BLOCK_BYTES)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file.{_nearby(path)}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path

@@ -153,7 +153,7 @@ def _coordinates(table: RowTable, _: LabelMap) -> Iterator[Finding]:
     yield from _rows_like(
         "pixels" if pixels else "outside",
         table,
-        outside.any(axis=1),
+        np.any(outside, axis=1),
         describe,
         "; AVA boxes are normalised, these look like pixels" if pixels else "; AVA boxes are normalised",
         "Scored as they are, as the official tool does."
@@ -181,7 +181,7 @@ def _flat_truth(table: RowTable, _: LabelMap) -> Iterator[Finding]:
     yield from _rows_like(
         "flat-truth",
         table,
-        (table.boxes[:, :2] >= table.boxes[:, 2:]).any(axis=1),
+        np.any(table.boxes[:, :2] >= table.boxes[:, 2:], axis=1),
         lambda row: f"box {_box_text(table, row)} has no area",
         "; it counts and can never be found",
     )

@@ -291,7 +291,7 @@ def _are_inverted(boxes: np.ndarray) -> np.ndarray:
     """Tell which boxes mmaction2 calls invalid; in float32, as it holds them."""
     with np.errstate(over="ignore"):
         single = boxes.astype(np.float32)
-    return (single[:, :2] > single[:, 2:]).any(axis=1)
+    return np.any(single[:, :2] > single[:, 2:], axis=1)
 
 
 def _without_inverted(found: RowTable) -> RowTable:

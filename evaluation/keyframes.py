@@ -75,13 +75,13 @@ def number_keyframes(*tables: RowTable) -> Keyframes:
     videos = np.concatenate([run.videos for run in runs])
     times = np.concatenate([run.times for run in runs])
     time_codes, distinct_times = pd.factorize(time_keys(times))
-    frames, _ = pd.factorize(videos * max(1, len(distinct_times)) + time_codes)
+    frames = pd.factorize(videos * max(1, len(distinct_times)) + time_codes)[0].astype(np.int32)
     count = int(frames.max()) + 1 if len(frames) else 0
     first = np.full(count, len(frames), np.int64)
     np.minimum.at(first, frames, np.arange(len(frames)))
     ends = np.cumsum([len(run.videos) for run in runs])
     per_row = [
-        np.repeat(frames[end - len(run.videos) : end], run.lengths).astype(np.int32)
+        np.repeat(frames[end - len(run.videos) : end], run.lengths)
         for run, end in zip(runs, ends.tolist(), strict=True)
     ]
     return Keyframes(tuple(names), videos[first], times[first], tuple(per_row[::2]), tuple(per_row[1::2]))

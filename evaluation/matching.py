@@ -152,10 +152,8 @@ def _first_suitors(
     places: np.ndarray, truths: np.ndarray, scores: np.ndarray, position: np.ndarray, protocol: Protocol
 ) -> np.ndarray:
     """Mark the first detection in matching order among those that chose the same ground-truth box."""
-    keys = (position[places], truths)
-    if protocol.detection_order is not Order.FILE:
-        keys = (position[places], -scores[places], truths)
-    order = np.lexsort(keys)
+    merit = np.zeros(len(places)) if protocol.detection_order is Order.FILE else -scores[places]
+    order = np.lexsort((position[places], merit, truths))
     in_order = truths[order]
     is_first = np.ones(len(order), bool)
     is_first[1:] = in_order[1:] != in_order[:-1]

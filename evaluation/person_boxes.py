@@ -137,7 +137,7 @@ def _pycocotools() -> tuple[Any, Any]:  # Any: the package has no annotations
 
 def _dataset(coco: Any, boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Any:
     """Build pycocotools' data set; image i has id i + 1."""
-    annotations = []
+    annotations: list[dict[str, object]] = []
     for image, (corners, values) in enumerate(zip(boxes, scores, strict=True), start=1):
         corners = np.asarray(corners, np.float64).reshape(-1, 4)
         if not np.isfinite(corners).all() or (corners[:, :2] > corners[:, 2:]).any():

@@ -30,7 +30,7 @@ def head_text(result: EvaluationResult) -> str:
     scoring = result.scoring
     annotated, found = scoring.annotated, scoring.found
     with_truth = sum(entry.num_truth > 0 for entry in result.classes)
-    found_frames = len(np.unique(scoring.keyframes.of_rows[1]))
+    found_frames = int(scoring.keyframes.flags(scoring.keyframes.of_rows[1]).sum())
     rules = f"{result.protocol} (IoU {result.iou_threshold:g}, {scoring.protocol.describe()})"
     truth = (
         f"{annotated.source}: {len(annotated):,} rows, {result.num_keyframes:,} scored keyframes,"

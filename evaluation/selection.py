@@ -11,6 +11,7 @@ from evaluation.protocol import Frames, Protocol
 from evaluation.row_table import RowTable
 
 _MAX_LOOKUP = 1 << 14
+_SCORED, _EXCLUDED, _WITHOUT_TRUTH, _OUTSIDE_MAP = range(4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +143,10 @@ def select_detections(
     excluded: np.ndarray,
 ) -> tuple[Detections, SetAside]:
     """Choose the detections that are scored and order them as the evaluators concatenate them."""
-    in_map = columns >= 0
-    on_excluded = in_map & excluded[frames]
-    scored = in_map & truth.scored_frames[frames]
-    unscored = in_map & ~scored & ~on_excluded
-    chosen = np.flatnonzero(scored)
+    fate = _frame_fates(truth, excluded)[frames]
+    fate[columns < 0] = _OUTSIDE_MAP
+    fates = np.bincount(fate, minlength=4)
+    chosen = np.flatnonzero(fate == _SCORED)
     pool, groups = _group_by_keyframe(chosen, frames[chosen], protocol, truth)
     starts = np.concatenate([[0], np.flatnonzero(groups[1:] != groups[:-1]) + 1, [len(pool)]])
     if not len(pool):
@@ -160,15 +160,23 @@ def select_detections(
         keep &= ((x1 < x2) & (y1 < y2))[pool]
     rows = pool[keep]
     aside = SetAside(
-        outside_map=int(len(table) - in_map.sum()),
-        excluded=int(on_excluded.sum()),
-        excluded_frames=len(np.unique(frames[on_excluded])),
-        without_truth=int(unscored.sum()),
-        without_truth_frames=len(np.unique(frames[unscored])),
+        outside_map=int(fates[_OUTSIDE_MAP]),
+        excluded=int(fates[_EXCLUDED]),
+        excluded_frames=len(np.unique(frames[fate == _EXCLUDED])),
+        without_truth=int(fates[_WITHOUT_TRUTH]),
+        without_truth_frames=len(np.unique(frames[fate == _WITHOUT_TRUTH])),
         beyond_capacity=len(pool) - kept,
         degenerate=kept - len(rows),
     )
     return Detections(rows, groups[keep], frames[rows], columns[rows], pool, starts), aside
+
+
+def _frame_fates(truth: Truth, excluded: np.ndarray) -> np.ndarray:
+    """Return [F] uint8: what becomes of the detections on each keyframe."""
+    fates = np.full(len(excluded), _WITHOUT_TRUTH, np.uint8)
+    fates[truth.scored_frames] = _SCORED
+    fates[excluded] = _EXCLUDED
+    return fates
 
 
 def _group_by_keyframe(

@@ -310,7 +310,10 @@ def test_files_tables_frames_and_rows_give_one_result(write_rows):
     truth, found = random_files(3)
     files = write_rows("gt.csv", truth), write_rows("det.csv", found)
     want = evaluate_ava(*files, THREE_CLASSES).mean
-    frames = [pd.read_csv(path, header=None, dtype={0: str}, float_precision=None) for path in files]
+    frames = [
+        pd.DataFrame([[row[0], *map(float, row[1:6]), int(row[6]), float(row[7])] for row in rows])
+        for rows in (truth, found)
+    ]
     assert evaluate_ava(*frames, THREE_CLASSES).mean == want
     listed = [
         [ActionRow(r[0], float(r[1]), tuple(map(float, r[2:6])), int(r[6]), float(r[7])) for r in rows]
