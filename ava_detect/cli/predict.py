@@ -197,8 +197,10 @@ def run(args: argparse.Namespace) -> int:
 def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
     """The person boxes first: what is missing there is told before weights of 200 MB are fetched."""
     from ava_detect.engine.assembly import load_action_model, people_from_detector, people_from_file
-    from ava_detect.weights.zoo import DEFAULT_ACTIONS, DEFAULT_PERSONS, EMBEDDED
+    from ava_detect.weights.zoo import DEFAULT_ACTIONS, DEFAULT_PERSONS, EMBEDDED, find_weights
 
+    weights = args.weights or DEFAULT_ACTIONS
+    find_weights(weights, kind="actions")  # a misspelt name is told before anything is downloaded
     if args.boxes:
         people = people_from_file(args.boxes, time_offset=args.time_offset)
     else:
@@ -211,7 +213,6 @@ def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
                 offline=args.offline,
                 progress=bar.update,
             )
-    weights = args.weights or DEFAULT_ACTIONS
     with console.DownloadBar(weights) as bar:
         model = load_action_model(
             weights,

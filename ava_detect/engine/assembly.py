@@ -82,7 +82,7 @@ def load_action_model(
         ConfigError: the config or an override is not possible.
         UsageError: the weights do not score people in boxes.
     """
-    entry = find_weights(weights)
+    entry = find_weights(weights, kind="actions")
     config = load_config(cfg, list(overrides)) if cfg else entry.load_config(list(overrides))
     if not config.DETECTION.ENABLE:
         raise UsageError(
