@@ -129,5 +129,5 @@ def _zero_reason(scoring: Scoring, column: int) -> str:
     chosen = detections.columns[scoring.choices.places] == column
     if not chosen.any():
         return "predicted, but not on the keyframes that have it"
-    best = float(np.nan_to_num(scoring.choices.overlaps[chosen]).max())
+    best = float(scoring.choices.overlaps[chosen].max())
     return f"no box fits: the best IoU is {best:.2f}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluation.boxes import pairwise_iou
 from evaluation.heap_order import heap_order
+from evaluation.overlaps import Pairs, slices_of_pairs
 from evaluation.protocol import Order, Protocol
 from evaluation.row_table import RowTable
 from evaluation.selection import Detections, Truth
@@ -23,7 +24,7 @@ class Choices:
     Attributes:
         places: [m] index into ``Detections.rows``.
         truths: [m] index into ``Truth.rows``: the box that each overlaps most.
-        overlaps: [m] the IoU with it; NaN where neither box has an area.
+        overlaps: [m] the IoU with it.
     """
 
     places: np.ndarray
@@ -46,43 +47,54 @@ def choose_truth(
     places = np.flatnonzero(has_truth)
     first = first[places]
     counts = np.searchsorted(sorted_codes, wanted[places], side="right") - first
-    # One entry per pair of a detection and a ground-truth box, a detection's pairs side by side.
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    detection_of = np.repeat(np.arange(len(places)), counts)
-    truth_of = by_code[np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)]
-    kind = np.float32 if protocol.single_precision else np.float64
-    overlap = pairwise_iou(
-        found.boxes[detections.rows[places[detection_of]]].astype(kind, copy=False),
-        annotated.boxes[truth.rows[truth_of]].astype(kind, copy=False),
-    )
-    if not len(places):
-        return Choices(places, np.zeros(0, np.intp), np.zeros(0))
-    # Like argmax, which takes NaN for the largest: an overlap of two boxes without area.
-    rank = np.where(np.isnan(overlap), np.inf, overlap)
-    best = rank == np.maximum.reduceat(rank, starts[:-1])[detection_of]
-    chosen = _first_of_best(best, starts[:-1], truth_of, detection_of, truth, annotated, protocol)
-    return Choices(places, truth_of[chosen], overlap[chosen])
+    chosen, overlaps = np.empty(len(places), np.intp), np.empty(len(places))
+    order = np.arange(len(truth.rows))
+    for part in slices_of_pairs(counts):
+        pairs = Pairs.of(first[part], counts[part])
+        truth_of = by_code[pairs.others]
+        overlap = _overlaps(
+            found.boxes[detections.rows[places[part]]][pairs.members],
+            annotated.boxes[truth.rows[truth_of]],
+            protocol,
+        )
+        best = overlap == np.maximum.reduceat(overlap, pairs.starts)[pairs.members]
+        if protocol.truth_order is not Order.FILE:  # ties at 0 decide nothing, and are many
+            several = np.add.reduceat(best.astype(np.int64), pairs.starts) > 1
+            tied = np.unique(truth.frames[truth_of[best & several[pairs.members] & (overlap > 0)]])
+            _stand_in_order(order, tied, truth, annotated, protocol.truth_order)
+        position = np.where(best, order[truth_of], len(order))
+        winner = best & (position == np.minimum.reduceat(position, pairs.starts)[pairs.members])
+        chosen[part], overlaps[part] = truth_of[winner], overlap[winner]
+    return Choices(places, chosen, overlaps)
 
 
-def _first_of_best(
-    best: np.ndarray,
-    starts: np.ndarray,
-    truth_of: np.ndarray,
-    detection_of: np.ndarray,
-    truth: Truth,
-    annotated: RowTable,
-    protocol: Protocol,
-) -> np.ndarray:
-    """Return the pair that each detection chooses: of its best ones, that whose box stands first."""
-    order = np.arange(len(truth.rows))  # file order
-    several = np.add.reduceat(best.astype(np.int64), starts) > 1
-    if protocol.truth_order is not Order.FILE and several.any():
-        tied = np.unique(truth.frames[truth_of[best & several[detection_of]]])
-        for places in _members(truth.frames, tied):
-            order[places[_standing_order(annotated, truth.rows[places], protocol.truth_order)]] = places
-    position = np.where(best, order[truth_of], len(order))
-    first = np.minimum.reduceat(position, starts)[detection_of]
-    return np.flatnonzero(best & (position == first))
+def _overlaps(boxes: np.ndarray, others: np.ndarray, protocol: Protocol) -> np.ndarray:
+    if protocol.single_precision:
+        with np.errstate(over="ignore"):
+            boxes, others = boxes.astype(np.float32), others.astype(np.float32)
+    # NaN: neither box has an area, so that this detection is wrong in any case.
+    return np.nan_to_num(pairwise_iou(boxes, others), nan=0.0)
+
+
+def _stand_in_order(
+    order: np.ndarray, frames: np.ndarray, truth: Truth, annotated: RowTable, rule: Order
+) -> None:
+    """Give the ground-truth boxes of some keyframes the places that they have in the evaluator.
+
+    Args:
+        order: [G] places by which boxes of one keyframe are compared; changed.
+        frames: the keyframes concerned.
+        truth: the ground truth.
+        annotated: its table.
+        rule: by what the evaluator orders them.
+    """
+    for members in _members(truth.frames, frames):
+        rows = truth.rows[members]
+        if rule is Order.SCORE:
+            standing = np.argsort(-annotated.scores[rows], kind="stable")
+        else:
+            standing = heap_order(annotated, rows, rows)
+        order[members[standing]] = np.sort(members)
 
 
 def _members(frames: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
@@ -91,13 +103,6 @@ def _members(frames: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
     lows = np.searchsorted(frames[by_frame], wanted)
     highs = np.searchsorted(frames[by_frame], wanted, side="right")
     return [by_frame[low:high] for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
-
-
-def _standing_order(table: RowTable, rows: np.ndarray, order: Order) -> np.ndarray:
-    """Return in which order the evaluator holds a keyframe's ground-truth boxes."""
-    if order is Order.SCORE:
-        return np.argsort(-table.scores[rows], kind="stable")
-    return heap_order(table, rows, rows)
 
 
 @dataclass(frozen=True, eq=False)

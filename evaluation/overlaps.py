@@ -1,5 +1,8 @@
 """Overlaps between the boxes of two tables, keyframe by keyframe, classes aside."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from evaluation.boxes import pairwise_iou
@@ -26,21 +29,48 @@ def best_overlaps(
     counts = np.searchsorted(other_frames[by_frame], frames, side="right") - first
     best, which = np.zeros(len(frames)), np.full(len(frames), -1)
     with_others = np.flatnonzero(counts)
-    pairs = np.cumsum(counts[with_others])
-    start = 0
-    while start < len(with_others):
-        done = pairs[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(pairs, done + _PAIRS_AT_ONCE, side="right")))
-        rows = with_others[start:end]
-        sizes = counts[rows]
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        others = by_frame[np.arange(starts[-1]) - np.repeat(starts[:-1] - first[rows], sizes)]
-        overlap = np.nan_to_num(pairwise_iou(np.repeat(boxes[rows], sizes, axis=0), other_boxes[others]))
-        largest = np.maximum.reduceat(overlap, starts[:-1])
-        candidates = np.where(overlap == np.repeat(largest, sizes), np.arange(starts[-1]), starts[-1])
-        best[rows], which[rows] = largest, others[np.minimum.reduceat(candidates, starts[:-1])]
-        start = end
+    for part in slices_of_pairs(counts[with_others]):
+        rows = with_others[part]
+        pairs = Pairs.of(first[rows], counts[rows])
+        others = by_frame[pairs.others]
+        overlap = np.nan_to_num(pairwise_iou(boxes[rows][pairs.members], other_boxes[others]))
+        largest = np.maximum.reduceat(overlap, pairs.starts)
+        candidates = np.where(overlap == largest[pairs.members], np.arange(len(overlap)), len(overlap))
+        best[rows], which[rows] = largest, others[np.minimum.reduceat(candidates, pairs.starts)]
     return best, which
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Every member of a list paired with its own run of others, a member's pairs side by side.
+
+    Attributes:
+        members: [pairs] index of the member.
+        others: [pairs] index of the other.
+        starts: [members] where each member's pairs begin.
+    """
+
+    members: np.ndarray
+    others: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, first: np.ndarray, counts: np.ndarray) -> "Pairs":
+        """Pair member i with the others ``first[i]`` to ``first[i] + counts[i] - 1``; no count is 0."""
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        others = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)
+        return cls(np.repeat(np.arange(len(counts)), counts), others, starts[:-1])
+
+
+def slices_of_pairs(counts: np.ndarray) -> Iterator[slice]:
+    """Divide members with so many pairs each into slices that fit into memory."""
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(counts):
+        done = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, done + _PAIRS_AT_ONCE, side="right")))
+        yield slice(start, end)
+        start = end
 
 
 def distinct_boxes(frames: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

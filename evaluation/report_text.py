@@ -11,6 +11,7 @@ from evaluation.error_analysis import KINDS, MISSES, ErrorAnalysis
 from evaluation.explanation import zero_reasons
 from evaluation.frame_map import ClassResult, EvaluationResult
 from evaluation.label_map import load_label_map
+from evaluation.protocol import Frames
 
 _WIDTH = 100
 _LABEL = 11  # width of the first column of the head lines
@@ -39,7 +40,18 @@ def head_text(result: EvaluationResult) -> str:
     rows = f"{found.source}: {len(found):,} rows on {found_frames:,} keyframes"
     aside = set_aside_items(result)
     rows += "; set aside: " + ", ".join(aside) if aside else "; all of them are scored"
+    elsewhere = _rows_without_truth(result)
+    if len(elsewhere):
+        frames = _count(len(np.unique(elsewhere)), "scored keyframe")
+        rows += f"; {_count(len(elsewhere), 'row')} on {frames} without a box to find, all of them wrong"
     return "\n".join([_head_line("protocol", rules), _head_line("truth", truth), _head_line("found", rows)])
+
+
+def _rows_without_truth(result: EvaluationResult) -> np.ndarray:
+    """Return the keyframe of every scored detection that has nothing to find there."""
+    scoring = result.scoring
+    frames = scoring.detections.frames
+    return frames[~scoring.keyframes.flags(scoring.truth.frames)[frames]]
 
 
 def _head_line(label: str, text: str) -> str:
@@ -67,8 +79,9 @@ def set_aside_items(result: EvaluationResult) -> list[str]:
     """Say what was not scored, reason by reason."""
     aside, protocol = result.set_aside, result.scoring.protocol
     unscored = _count(aside.without_truth_frames, "keyframe")
+    truth = "ground truth of these classes" if protocol.frames is Frames.WITH_TRUTH else "ground truth"
     reasons = [
-        (aside.without_truth, f"on {unscored} that are not in the ground truth"),
+        (aside.without_truth, f"on {unscored} without {truth}"),
         (aside.excluded, f"on {_count(aside.excluded_frames, 'excluded keyframe')}"),
         (aside.beyond_capacity, f"beyond the best {protocol.capacity} of their keyframe"),
         (aside.outside_map, "of classes outside the label map"),
@@ -84,8 +97,9 @@ def _count(number: int, noun: str) -> str:
 
 def figure_text(result: EvaluationResult) -> str:
     """Return the figure, by group, at other thresholds, and its tie interval."""
-    groups = "   ".join(f"{group} {100 * value:.2f}" for group, value in result.groups.items())
-    lines = [f"mAP@{result.iou_threshold:g}  {100 * result.mean:.2f}     {groups}"]
+    groups = {} if list(result.groups) == ["other"] else result.groups
+    by_group = "   ".join(f"{group} {100 * value:.2f}" for group, value in groups.items())
+    lines = [f"mAP@{result.iou_threshold:g}  {100 * result.mean:.2f}     {by_group}".rstrip()]
     if result.tie_interval is not None:
         low, high = result.tie_interval
         lines.append(f"  {100 * low:.2f} to {100 * high:.2f}, depending on the order of equal scores")
@@ -109,6 +123,8 @@ def class_table(result: EvaluationResult) -> str:
             f"{group}: {_classes(len(members))},"
             f" mAP {100 * result.groups[group]:.2f}, {100 * share:.2f} points of the mAP"
         )
+        if list(result.groups) == ["other"]:
+            title = _classes(len(members))
         blocks.append("\n".join([title, head, *(_class_line(entry, len(counted)) for entry in members)]))
     return "\n\n".join(blocks)
 

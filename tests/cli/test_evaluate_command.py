@@ -52,7 +52,7 @@ def test_either_name_prints_the_same_report(files, capsys):
     second = capsys.readouterr()
     assert first == second
     assert "mAP@0.5  87.78" in first.out
-    assert "set aside: 1 row on 1 keyframe that are not in" in first.out
+    assert "set aside: 1 row on 1 keyframe without ground truth" in first.out
     assert "58 classes of the label map have no ground truth and do not count in the mean" in first.out
     assert first.err == ""
 
@@ -209,7 +209,7 @@ def test_lenient_skips_and_counts(files, capsys):
     assert (
         "det.csv: skipped 1 row that cannot be read; first row 9: x1 = 'x', expected a number" in captured.err
     )
-    assert "1 row that cannot be read" in captured.out
+    assert "1 row that cannot be read" in " ".join(captured.out.split())
 
 
 def test_a_label_map_of_ones_own_is_used(files, capsys):
@@ -217,7 +217,7 @@ def test_a_label_map_of_ones_own_is_used(files, capsys):
     assert evaluation(["--gt", "gt.csv", "--pred", "det.csv", "--labels", "mine.pbtxt"]) == 0
     out = capsys.readouterr().out
     assert "label map mine.pbtxt: 2 classes are evaluated" in " ".join(out.split())
-    assert "other: 2 classes, mAP 87.78" in out
+    assert "mAP@0.5  87.78\n\n2 classes\n" in out
 
 
 def test_nothing_heavy_is_imported_and_help_is_quick():

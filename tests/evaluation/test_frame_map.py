@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluation import evaluate_ava
+from evaluation import evaluate_ava, overlaps
 from evaluation.errors import DataError, UsageError
 from evaluation.label_map import LabelMap
 from evaluation.protocol import OFFICIAL
@@ -288,7 +288,8 @@ def random_files(seed: int, people: int = 4):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_crowded_keyframes_with_many_ties_match_the_slow_references(write_rows, seed):
+def test_crowded_keyframes_with_many_ties_match_the_slow_references(write_rows, monkeypatch, seed):
+    monkeypatch.setattr(overlaps, "_PAIRS_AT_ONCE", 20 + 100 * seed)  # several slices
     truth, found = random_files(seed)
     files = write_rows("gt.csv", truth), write_rows("det.csv", found)
     check(evaluate_ava(*files, THREE_CLASSES), reference.official(truth, found, [1, 2, 3])[0])
@@ -301,6 +302,53 @@ def test_crowded_keyframes_with_many_ties_match_the_slow_references(write_rows, 
         evaluate_ava(files[0], write_rows("ordered.csv", ordered), THREE_CLASSES, protocol="mmaction2"),
         reference.mmaction2(truth, ordered, [1, 2, 3])[0],
     )
+
+
+# A detection that overlaps A and B equally takes the one that stands first; a second one fits only A, so that
+# the AP is 1 when B stands first and 1/2 when A does. All coordinates are exact in binary.
+BOX_A, BOX_B = "v,902,0,0,.75,1,1", "v,902,.25,0,1,1,1"
+BETWEEN = ["v,902,.125,0,.875,1,1,.9", "v,902,0,0,.75,1,1,.8"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "official", "pyslowfast", "mmaction2"),
+    [
+        (
+            [BOX_A + ",1", BOX_B + ",0"],
+            0.5,
+            0.5,
+            0.5,
+        ),  # the higher person id stands first, or the earlier row
+        ([BOX_A + ",0", BOX_B + ",1"], 1.0, 0.5, 1.0),
+        ([BOX_B + ",0", BOX_A + ",1"], 0.5, 1.0, 0.5),
+        (
+            [BOX_A, BOX_B],
+            0.5,
+            0.5,
+            0.5,
+        ),  # without ids: the smaller coordinates in the heap, or the earlier row
+        ([BOX_B, BOX_A], 0.5, 1.0, 1.0),
+    ],
+)
+def test_order_of_the_ground_truth_decides_between_equal_overlaps(
+    write_rows, truth, official, pyslowfast, mmaction2
+):
+    files = write_rows("gt.csv", truth), write_rows("det.csv", BETWEEN)
+    assert evaluate_ava(*files, THREE_CLASSES).mean == official
+    assert evaluate_ava(*files, THREE_CLASSES, protocol="pyslowfast").mean == pyslowfast
+    assert evaluate_ava(*files, THREE_CLASSES, protocol="mmaction2").mean == mmaction2
+    rows = [[line.split(",") for line in lines] for lines in (truth, BETWEEN)]
+    assert reference.mean(reference.official(*rows, [1, 2, 3])[0]) == official
+    assert reference.mean(reference.pyslowfast(*rows, [1, 2, 3])[0]) == pyslowfast
+    assert reference.mean(reference.mmaction2(*rows, [1, 2, 3])[0]) == mmaction2
+
+
+def test_mmaction2_ranks_by_scores_of_single_precision(write_rows):
+    truth = write_rows("gt.csv", ["v,902,0,0,.5,1,1", "v,903,0,0,.5,1,1"])
+    found = write_rows("det.csv", ["v,902,0,0,.5,1,1,.30000001", "v,903,.5,0,1,1,1,.3"])
+    assert evaluate_ava(truth, found, THREE_CLASSES).mean == 0.5
+    # Equal in float32, and of equal scores the later one ranks first: precision 1/2 at the only hit.
+    assert evaluate_ava(truth, found, THREE_CLASSES, protocol="mmaction2").mean == 0.25
 
 
 # Inputs and refusals

@@ -40,9 +40,17 @@ def test_head_says_the_rules_and_what_was_set_aside(example):
     )
     assert "gt.csv: 5 rows, 3 scored keyframes, 2 classes with labels; label map label map: 3 classes" in text
     assert (
-        "det.csv: 10 rows on 4 keyframes; set aside: 1 row on 1 keyframe that are not in the ground" in text
+        "det.csv: 10 rows on 4 keyframes; set aside: 1 row on 1 keyframe without ground truth, 1 row" in text
     )
     assert "1 row whose box has no area" in text
+
+
+def test_detections_on_keyframes_without_a_box_to_find_are_counted(write_rows):
+    truth = write_rows("gt.csv", [*EXAMPLE_TRUTH, "v1,0950", "v1,0951"])
+    result = evaluate_ava(truth, write_rows("det.csv", [*EXAMPLE_FOUND, EXAMPLE_FOUND[8]]), THREE_CLASSES)
+    text = " ".join(head_text(result).split())
+    assert "5 scored keyframes" in text
+    assert "; 2 rows on 1 scored keyframe without a box to find, all of them wrong" in text
 
 
 def test_figure_is_in_per_cent_by_group(example):
