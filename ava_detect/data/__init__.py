@@ -1,1 +1,1 @@
-"""Data: annotations and clips for training, procedural scenes, and the checker of faults."""
+"""Data sets: annotations, clips out of videos and frames, what the network sees of them; procedural scenes."""

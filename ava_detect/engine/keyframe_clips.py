@@ -13,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ava_detect.video.clip_sampler import TIE_S
+
 
 class TimedFrame(Protocol):
     """What is needed of a frame; ``ava_detect.video.reader.Frame`` is one."""
@@ -69,7 +71,8 @@ def keyframe_clips(
     current: TimedFrame | None = None
     for following in frames:
         if current is not None:
-            yield from window.advance(_Picture(current, resize), until=(current.time + following.time) / 2)
+            middle = (current.time + following.time + TIE_S) / 2  # a tie goes to the earlier frame
+            yield from window.advance(_Picture(current, resize), until=middle)
         current = following
     if current is not None:
         yield from window.advance(_Picture(current, resize), until=inf, last_time=current.time)

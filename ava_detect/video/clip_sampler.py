@@ -2,7 +2,8 @@
 
 import numpy as np
 
-_TIE_S = 1e-6  # two frames this equally near are a tie; below the resolution of common container clocks
+TIE_S = 1e-6
+"""Two frames this equally near are a tie; below the resolution of common container clocks."""
 
 
 class ClipSampler:
@@ -67,6 +68,6 @@ def nearest_frame_indices(frame_times: np.ndarray, wanted_times: np.ndarray) -> 
     after = np.searchsorted(frame_times, wanted_times).clip(0, len(frame_times) - 1)
     before = (after - 1).clip(0)
     later_is_nearer = (
-        np.abs(frame_times[after] - wanted_times) < np.abs(wanted_times - frame_times[before]) - _TIE_S
+        np.abs(frame_times[after] - wanted_times) < np.abs(wanted_times - frame_times[before]) - TIE_S
     )
     return np.where(later_is_nearer, after, before).astype(np.int64)

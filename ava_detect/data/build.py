@@ -1,0 +1,235 @@
+"""Data sets and loaders from a configuration; the only part of training data that knows one."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from ava_detect.config import Config
+from ava_detect.data.annotation_reader import (
+    PredictedBoxRules,
+    read_test_annotations,
+    read_training_annotations,
+)
+from ava_detect.data.annotations import Annotations, label_columns
+from ava_detect.data.clip_dataset import ClipDataset, ClipItem, ClipKey, SkippedClip, collate
+from ava_detect.data.clip_sources import ClipSource, FrameFolder, VideoFolder
+from ava_detect.data.clip_views import ClipView, EvaluationView, Pixels, TrainingView
+from ava_detect.data.colour_jitter import ColourJitter
+from ava_detect.video.clip_sampler import ClipSampler
+from ava_detect.video.transforms import ChannelOrder, ShortSideJitter
+from evaluation.errors import ConfigError, DataError
+from evaluation.label_map import BUILT_IN, LabelMap, load_label_map
+from evaluation.rows import EXCLUSION_LISTS, RowTable, read_exclusions
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 3  # missing videos that are named; the others are counted
+
+
+def build_training_set(cfg: Config) -> ClipDataset:
+    """Build the training set of an AVA-style configuration.
+
+    Keyframes of videos that are not there are left out with a warning.
+
+    Raises:
+        ConfigError: the configuration says not where the data are, or asks for what cannot be done.
+        DataError: a file cannot be used, or nothing is left to train on.
+    """
+    source = build_source(cfg, cfg.AVA.TRAIN_LISTS)
+    annotations = read_training_annotations(
+        _annotation_files(cfg, "TRAIN_GT_BOX_LISTS"),
+        _class_ids(cfg),
+        predicted=_annotation_files(cfg, "TRAIN_PREDICT_BOX_LISTS", may_be_empty=True),
+        rules=PredictedBoxRules(cfg.AVA.DETECTION_SCORE_THRESH, cfg.AVA.TRAIN_PREDICT_BOX_IOU),
+        valid_seconds=_valid_seconds(cfg),
+    )
+    return _dataset(cfg, annotations, source, _training_view(cfg))
+
+
+def build_test_set(cfg: Config, *, size: int | None = None, mirrored: bool = False) -> ClipDataset:
+    """Build the test set: detected boxes, or with ``AVA.TEST_GT_BOXES`` the labelled ones.
+
+    Args:
+        cfg: the configuration.
+        size: short side of the clips, pixels; ``None`` for ``DATA.TEST_CROP_SIZE``.
+        mirrored: exchange left and right; ``AVA.TEST_FORCE_FLIP`` turns it round.
+
+    Raises:
+        ConfigError: the configuration says not where the data are.
+        DataError: a file cannot be used, or nothing is left to test.
+    """
+    source = build_source(cfg, cfg.AVA.TEST_LISTS)
+    class_ids, seconds, exclusions = _class_ids(cfg), _valid_seconds(cfg), _exclusions(cfg)
+    if cfg.AVA.TEST_GT_BOXES:
+        truth = [_annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE)]
+        annotations = read_training_annotations(
+            truth, class_ids, exclusions=exclusions, valid_seconds=seconds
+        )
+    else:
+        annotations = read_test_annotations(
+            _annotation_files(cfg, "TEST_PREDICT_BOX_LISTS"),
+            class_ids,
+            min_score=cfg.AVA.DETECTION_SCORE_THRESH,
+            exclusions=exclusions,
+            valid_seconds=seconds,
+        )
+    view = EvaluationView(
+        _pixels(cfg), size or cfg.DATA.TEST_CROP_SIZE, mirrored=mirrored != cfg.AVA.TEST_FORCE_FLIP
+    )
+    return _dataset(cfg, annotations, source, view)
+
+
+def build_loader(
+    dataset: ClipDataset, batches: Sampler[list[ClipKey]], cfg: Config
+) -> "DataLoader[ClipItem | SkippedClip]":
+    """Build the loader that gives a ``Batch`` for every list of keys of ``batches``.
+
+    Workers live as long as the loader; what they read does not depend on how many there are.
+    """
+    workers = cfg.DATA_LOADER.NUM_WORKERS
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
+        prefetch_factor=cfg.DATA_LOADER.PREFETCH_FACTOR if workers else None,
+        persistent_workers=workers > 0,
+        worker_init_fn=_prepare_worker,
+    )
+
+
+def build_source(cfg: Config, lists: Sequence[str]) -> ClipSource:
+    """Build the source of clips: videos, or frames and the lists that name them.
+
+    Raises:
+        ConfigError: neither is given.
+        DataError: the folder or a list cannot be used.
+    """
+    ava = cfg.AVA
+    if ava.VIDEO_DIR:
+        return VideoFolder(ava.VIDEO_DIR, index_folder=index_folder(), start_second=ava.START_SECOND)
+    if ava.FRAME_DIR:
+        folder = Path(ava.FRAME_LIST_DIR)
+        return FrameFolder(ava.FRAME_DIR, [folder / name for name in lists], start_second=ava.START_SECOND)
+    raise ConfigError(
+        "AVA.VIDEO_DIR is empty and AVA.FRAME_DIR is too: where are the videos?",
+        hint="Set one of them, for example: AVA.VIDEO_DIR data/videos",
+    )
+
+
+def build_label_map(cfg: Config) -> LabelMap:
+    """Read ``AVA.LABEL_MAP_FILE``: a file in ``AVA.ANNOTATION_DIR``, else a label map of this project.
+
+    Raises:
+        DataError: there is no such label map, or it is none.
+    """
+    name = cfg.AVA.LABEL_MAP_FILE
+    path = _annotation_path(cfg, name)
+    by_file = {file: built_in for built_in, file in BUILT_IN.items()}
+    if not path.exists() and (name in BUILT_IN or name in by_file):
+        return load_label_map(by_file.get(name, name))
+    return load_label_map(path)
+
+
+def index_folder() -> Path:
+    """Return where indices of videos are kept: in ``AVA_DETECT_CACHE``, else in the user's cache folder."""
+    chosen, base = os.environ.get("AVA_DETECT_CACHE", ""), os.environ.get("XDG_CACHE_HOME", "")
+    cache = (Path(base) if base else Path.home() / ".cache") / "ava-detect"
+    return (Path(chosen).expanduser() if chosen else cache) / "video_index"
+
+
+def _dataset(cfg: Config, annotations: Annotations, source: ClipSource, view: ClipView) -> ClipDataset:
+    sampler = ClipSampler(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
+    return ClipDataset(_with_media(annotations, source, cfg), source, sampler, view, seed=cfg.RNG_SEED)
+
+
+def _with_media(annotations: Annotations, source: ClipSource, cfg: Config) -> Annotations:
+    """Leave out keyframes whose video is not there, and say so."""
+    there = np.array([name in source.video_names for name in annotations.video_names], bool)
+    chosen = there[annotations.videos]
+    if chosen.all():
+        return annotations
+    folder = cfg.AVA.VIDEO_DIR or cfg.AVA.FRAME_LIST_DIR
+    missing = [annotations.video_names[video] for video in np.unique(annotations.videos[~chosen])]
+    shown = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+    if not chosen.any():
+        found = ", ".join(sorted(source.video_names)[:_NAMED])
+        raise DataError(
+            f"{folder}: none of the {len(missing):,} annotated videos is there"
+            f" (annotated: {shown}; found: {found})",
+            hint="A video's file is called like its id in the annotations: ID.mp4",
+        )
+    note = f"left out {int((~chosen).sum()):,} keyframes of {len(missing):,} videos not in {folder}: {shown}"
+    logger.warning("%s", note)
+    kept = annotations.select(chosen)
+    return replace(kept, notes=(*kept.notes, note))
+
+
+def _training_view(cfg: Config) -> TrainingView:
+    data, ava = cfg.DATA, cfg.AVA
+    if data.TRAIN_JITTER_SCALES_RELATIVE or data.TRAIN_JITTER_ASPECT_RELATIVE:
+        raise ConfigError(
+            "DATA.TRAIN_JITTER_SCALES_RELATIVE is for classification; it would cut people out of their clips",
+            hint="Set DATA.TRAIN_JITTER_SCALES_RELATIVE [] and DATA.TRAIN_JITTER_ASPECT_RELATIVE []",
+        )
+    least, greatest = data.TRAIN_JITTER_SCALES
+    colours = None
+    if ava.TRAIN_USE_COLOR_AUGMENTATION:
+        strength = 0.0 if ava.TRAIN_PCA_JITTER_ONLY else 0.4
+        colours = ColourJitter(data.TRAIN_PCA_EIGVAL, data.TRAIN_PCA_EIGVEC, strength)
+    return TrainingView(
+        _pixels(cfg),
+        short_sides=(least, greatest),
+        jitter=ShortSideJitter.RECIPROCAL if data.INV_UNIFORM_SAMPLE else ShortSideJitter.UNIFORM,
+        crop=data.TRAIN_CROP_SIZE,
+        flip=data.RANDOM_FLIP,
+        colours=colours,
+    )
+
+
+def _pixels(cfg: Config) -> Pixels:
+    return Pixels(cfg.DATA.MEAN, cfg.DATA.STD, ChannelOrder.BGR if cfg.AVA.BGR else ChannelOrder.RGB)
+
+
+def _class_ids(cfg: Config) -> tuple[int, ...]:
+    return label_columns(build_label_map(cfg).ids, cfg.MODEL.NUM_CLASSES)
+
+
+def _valid_seconds(cfg: Config) -> tuple[float, float] | None:
+    seconds = cfg.AVA.VALID_SECONDS
+    return None if isinstance(seconds, str) else (seconds[0], seconds[1])
+
+
+def _annotation_path(cfg: Config, name: str) -> Path:
+    return Path(cfg.AVA.ANNOTATION_DIR) / name
+
+
+def _annotation_files(cfg: Config, key: str, *, may_be_empty: bool = False) -> list[Path]:
+    names = getattr(cfg.AVA, key)
+    if not names and not may_be_empty:
+        raise ConfigError(f"AVA.{key} is empty: which annotation files?")
+    return [_annotation_path(cfg, name) for name in names]
+
+
+def _exclusions(cfg: Config) -> RowTable | None:
+    """Read the list of excluded keyframes; the default name alone asks for none."""
+    name = cfg.AVA.EXCLUSION_FILE
+    path = _annotation_path(cfg, name)
+    if not name or ("AVA.EXCLUSION_FILE" not in cfg.written and not path.exists()):
+        return None
+    if name in EXCLUSION_LISTS and not path.exists():
+        return read_exclusions(name)
+    return read_exclusions(path)
+
+
+def _prepare_worker(worker: int) -> None:  # noqa: ARG001 - torch passes its number
+    """Keep OpenCV to one thread: the workers share the cores already."""
+    cv2.setNumThreads(1)

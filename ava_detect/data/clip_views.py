@@ -1,0 +1,146 @@
+"""How a clip and its boxes are shown to the network: in training at random, in testing always alike.
+
+A view first says to which short side pictures are resized, so that full pictures need not be kept, and then
+makes the network's input of the resized frames. The steps are those of ``ava_detect.video.transforms``.
+
+Reference: SlowFast Networks, sections 4.1 and 5; facebookresearch/SlowFast, the AVA data set.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ava_detect.data.colour_jitter import ColourJitter
+from ava_detect.data.video_clips import Clip
+from ava_detect.video import transforms
+from ava_detect.video.transforms import ChannelOrder, ShortSideJitter
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What becomes of pixel values.
+
+    Attributes:
+        mean, std: three numbers each, in units of [0, 1], in the order of the channels.
+        order: of the channels.
+    """
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    order: ChannelOrder = ChannelOrder.RGB
+
+
+class ClipView(Protocol):
+    """Makes the network's input of a clip."""
+
+    def short_side(self, rng: np.random.Generator) -> int:
+        """Return the short side, pixels, to which the frames are to be resized."""
+
+    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Make the input.
+
+        Args:
+            clip: frames of the short side that was asked for.
+            boxes_norm: [R, 4] normalised boxes on the keyframe.
+            rng: where chance comes from; the one that ``short_side`` was given.
+
+        Returns:
+            [3, T, H, W] float32, normalised, and [R, 4] float32 boxes in its pixels.
+        """
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """A random short side, a random square, left or right, and random colours if wanted.
+
+    Boxes outside the square stay, as lines on its border, with their labels: so the published models were
+    trained.
+
+    Attributes:
+        pixels: normalisation.
+        short_sides: the least and the greatest, pixels.
+        jitter: how the short side is drawn.
+        crop: side of the square, pixels.
+        flip: whether half of the clips are mirrored.
+        colours: colour jitter, or none.
+    """
+
+    pixels: Pixels
+    short_sides: tuple[int, int] = (256, 320)
+    jitter: ShortSideJitter = ShortSideJitter.UNIFORM
+    crop: int = 224
+    flip: bool = True
+    colours: ColourJitter | None = None
+
+    def short_side(self, rng: np.random.Generator) -> int:
+        """Draw the short side; see :class:`ClipView`."""
+        return transforms.jitter_short_side(rng, *self.short_sides, self.jitter)
+
+    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draw the rest and make the input; see :class:`ClipView`."""
+        height, width = clip.frames.shape[1:3]
+        offset = transforms.random_crop_offset(rng, height, width, self.crop)
+        frames = transforms.crop(clip.frames, offset, self.crop)
+        boxes = transforms.crop_boxes(_boxes_in_frames(clip, boxes_norm), offset)
+        if self.flip and rng.random() < 0.5:
+            frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, self.crop)
+        tensor = transforms.clip_to_tensor(frames, self.pixels.order)
+        if self.colours is not None:
+            tensor = _jittered(tensor, self.colours, self.pixels.order, rng)
+        return _input(tensor, boxes, self.pixels)
+
+
+@dataclass(frozen=True)
+class EvaluationView:
+    """The whole picture at one short side, mirrored or not.
+
+    Attributes:
+        pixels: normalisation.
+        size: the short side, pixels.
+        mirrored: left and right exchanged.
+    """
+
+    pixels: Pixels
+    size: int = 256
+    mirrored: bool = False
+
+    def short_side(self, rng: np.random.Generator) -> int:  # noqa: ARG002 - nothing is left to chance
+        """Return the short side; see :class:`ClipView`."""
+        return self.size
+
+    def apply(
+        self,
+        clip: Clip,
+        boxes_norm: np.ndarray,
+        rng: np.random.Generator,  # noqa: ARG002 - nothing is left to chance
+    ) -> tuple[Tensor, Tensor]:
+        """Make the input; see :class:`ClipView`."""
+        frames, boxes = clip.frames, _boxes_in_frames(clip, boxes_norm)
+        if self.mirrored:
+            frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, frames.shape[2])
+        return _input(transforms.clip_to_tensor(frames, self.pixels.order), boxes, self.pixels)
+
+
+def _boxes_in_frames(clip: Clip, boxes_norm: np.ndarray) -> np.ndarray:
+    """Turn normalised boxes into pixels of the resized frames."""
+    height, width = clip.full_shape
+    boxes = transforms.clip_boxes(boxes_norm * np.array([width, height, width, height]), height, width)
+    resized = (clip.frames.shape[1], clip.frames.shape[2])
+    return transforms.scale_boxes(boxes, clip.full_shape, resized)
+
+
+def _jittered(clip: Tensor, colours: ColourJitter, order: ChannelOrder, rng: np.random.Generator) -> Tensor:
+    """Apply colour jitter, which knows RGB only."""
+    if order is ChannelOrder.RGB:
+        return colours(clip, rng)
+    return colours(clip.flip(0), rng).flip(0)
+
+
+def _input(clip: Tensor, boxes: np.ndarray, pixels: Pixels) -> tuple[Tensor, Tensor]:
+    height, width = clip.shape[2:]
+    inside = transforms.clip_boxes(boxes, height, width)
+    return transforms.normalise(clip, pixels.mean, pixels.std), torch.from_numpy(inside.astype(np.float32))
