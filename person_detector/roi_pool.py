@@ -56,8 +56,8 @@ class ChannelsLastPooler(nn.Module):
         pooled = features[0].new_empty(len(rois), self.bins, self.bins, features[0].shape[1])
         for level, (feature, scale) in enumerate(zip(features, self.scales, strict=True)):
             table = feature.permute(0, 2, 3, 1).contiguous()  # [N, H, W, C]; no copy for channels_last
-            for chosen in torch.nonzero(level_of_roi == level)[:, 0].split(_ROIS_AT_ONCE):
-                pooled[chosen] = roi_align_rows(table, rois[chosen], scale=scale, bins=self.bins)
+            chosen = level_of_roi == level
+            pooled[chosen] = roi_align_rows(table, rois[chosen], scale=scale, bins=self.bins)
         return pooled
 
 
@@ -73,9 +73,15 @@ def roi_align_rows(table: Tensor, rois: Tensor, *, scale: float, bins: int) -> T
     Returns:
         [R, S, S, C].
     """
-    _, height, width, channels = table.shape
     if len(rois) == 0:
-        return table.new_empty(0, bins, bins, channels)
+        return table.new_empty(0, bins, bins, table.shape[3])
+    chunks = [_align(table, chunk, scale, bins) for chunk in rois.split(_ROIS_AT_ONCE)]
+    return torch.cat(chunks)
+
+
+def _align(table: Tensor, rois: Tensor, scale: float, bins: int) -> Tensor:
+    """``roi_align_rows`` for a few RoIs, at least one."""
+    _, height, width, channels = table.shape
     corners = rois[:, 1:] * scale
     columns = _axis_taps(corners[:, 0] - 0.5, corners[:, 2] - corners[:, 0], bins=bins, cells=width)
     rows = _axis_taps(corners[:, 1] - 0.5, corners[:, 3] - corners[:, 1], bins=bins, cells=height)
@@ -83,24 +89,37 @@ def roi_align_rows(table: Tensor, rois: Tensor, *, scale: float, bins: int) -> T
     heights = (rows.first + rows.count).amax(1) - top  # [R] feature rows that an RoI touches
     strips = _Ragged(heights)  # one strip: one feature row of one RoI
 
-    # Sum over columns: per strip and bin, the taps are neighbours in one row of the feature map.
-    bags = _Ragged(columns.count[strips.bag].flatten())
-    strip, bin_x = bags.bag // bins, bags.bag % bins
-    roi = strips.bag[strip]
-    y = top[roi] + strips.place[strip]
-    index = (rois[roi, 0].long() * height + y) * width + columns.first[roi, bin_x] + bags.place
-    weight = columns.weight[roi, bin_x, bags.place]
-    strip_sums = F.embedding_bag(
-        index, table.view(-1, channels), bags.start, mode="sum", per_sample_weights=weight
+    # Sum over columns: per strip and bin, the cells are neighbours in one row of the feature map.
+    row = (rois[:, 0].long() * height + top)[strips.bag] + strips.place
+    first = (row * width)[:, None] + columns.first[strips.bag]  # [strips, S]
+    strip_sums = _sum_neighbours(
+        table.view(-1, channels), first, columns.count[strips.bag], columns.weight[strips.bag], step=1
     )  # [strips * S, C]
 
-    # Sum over rows: per RoI and bin, the taps are the strips below each other.
-    bags = _Ragged(rows.count[:, :, None].expand(-1, -1, bins).flatten())
-    roi, bin_y, bin_x = bags.bag // bins**2, bags.bag // bins % bins, bags.bag % bins
-    index = (strips.start[roi] + rows.first[roi, bin_y] - top[roi] + bags.place) * bins + bin_x
-    weight = rows.weight[roi, bin_y, bags.place]
-    sums = F.embedding_bag(index, strip_sums, bags.start, mode="sum", per_sample_weights=weight)
+    # Sum over rows: per RoI and bin, the strips lie below each other, S entries of the new table apart.
+    strip = (strips.start - top)[:, None] + rows.first  # [R, S]
+    first = (strip * bins)[:, :, None] + torch.arange(bins)  # [R, S, S]
+    count = rows.count[:, :, None].expand_as(first)
+    weight = rows.weight[:, :, None].expand(-1, -1, bins, -1)
+    sums = _sum_neighbours(strip_sums, first, count, weight, step=bins)
     return sums.view(-1, bins, bins, channels)
+
+
+def _sum_neighbours(table: Tensor, first: Tensor, count: Tensor, weight: Tensor, *, step: int) -> Tensor:
+    """Weigh and add entries of a table that lie ``step`` apart.
+
+    Args:
+        table: [entries, C].
+        first, count: [...] B bags in all: where each begins, and how many entries it has.
+        weight: [..., T] of its entries.
+
+    Returns:
+        [B, C].
+    """
+    bags = _Ragged(count.flatten())
+    index = first.flatten()[bags.bag] + bags.place * step
+    weights = weight.flatten(0, -2)[bags.bag, bags.place]
+    return F.embedding_bag(index, table, bags.start, mode="sum", per_sample_weights=weights)
 
 
 @dataclass(frozen=True)
