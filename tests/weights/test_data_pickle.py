@@ -110,7 +110,7 @@ def test_arbitrary_bytes_are_read_or_refused_and_nothing_else(content: bytes) ->
         (frozenset([1]), None),
         (1 + 2j, "builtins.complex"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None) or type(value).__name__,
 )
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_everything_but_data_is_refused_by_name(value: object, name: str | None, protocol: int) -> None:
