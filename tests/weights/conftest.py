@@ -81,6 +81,12 @@ def golden_input() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def golden_weight() -> Callable[[int, str, Sequence[int]], np.ndarray]:
+    """Make the value of a tensor from (seed, name, shape)."""
+    return _weight
+
+
+@pytest.fixture(scope="session")
 def write_golden(
     golden_entries: Mapping[str, dict[str, Any]], name_table: Callable[[str], dict[str, Any]]
 ) -> Callable[[str, Path], None]:
@@ -133,7 +139,7 @@ def _weight(seed: int, name: str, shape: Sequence[int]) -> np.ndarray:
         ends_a_branch = any(part in name for part in (".c_bn.", ".norm_c.", ".conv3.bn."))
         bounds = (0.35, 0.65) if ends_a_branch else (0.75, 1.25)
     else:
-        gain = 1.5 if len(shape) == 2 else 1.0
+        gain = 1.5 if len(shape) == 2 else 0.36 if "nonlocal" in name else 1.0
         bound = gain * math.sqrt(3 / math.prod(shape[1:]))
         bounds = (-bound, bound)
     return _uniform(seed, name, shape, *bounds).astype(np.float32)
