@@ -48,7 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's description, arguments and examples."""
     parser.description = DESCRIPTION
     parser.epilog = EPILOG.format(program=parser.prog)
-    files = parser.add_argument_group("input")
+    _add_files(parser.add_argument_group("input"))
+    _add_rules(parser.add_argument_group("rules"))
+    _add_outputs(parser.add_argument_group("output"))
+
+
+def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument("--gt", required=True, metavar="FILE", help="ground truth (CSV)")
     files.add_argument("--pred", required=True, metavar="FILE", help="detections (CSV)")
     files.add_argument(
@@ -68,7 +73,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--compare", metavar="FILE", help="other detections: also print the change of every class"
     )
-    rules = parser.add_argument_group("rules")
+
+
+def _add_rules(rules: "argparse._ArgumentGroup") -> None:
     rules.add_argument(
         "--protocol",
         default="official",
@@ -94,7 +101,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="skip rows that cannot be read, and count them, instead of stopping",
     )
-    output = parser.add_argument_group("output")
+
+
+def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--by-class", metavar="FILE", help="write one row per class (CSV)")
     output.add_argument(
         "--json", metavar="FILE", help="write everything as JSON; - for stdout, instead of the text"
