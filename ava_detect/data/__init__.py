@@ -1,1 +1,1 @@
-"""Data sets: annotations, clips out of videos and frames, what the network sees of them; procedural scenes."""
+"""Data sets: annotations, clips out of videos and frames, what networks see of them; procedural scenes."""

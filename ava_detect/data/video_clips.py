@@ -74,7 +74,7 @@ def read_video_clip(
 
 
 class _NotReached(Exception):
-    """A wanted frame did not come out of the decoder; the caller reads from further back."""
+    """Decoding cannot begin where it should; the caller reads from further back."""
 
 
 class _Pictures:
@@ -103,7 +103,7 @@ def _read_by_jumps(
         context.thread_type, context.thread_count = "AUTO", threads
         context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
         for places in _stretches(index, wanted):
-            for place, decoded in _decode_stretch(container, stream, index, places):
+            for place, decoded in _decode_stretch(container, stream, index, places, path):
                 pictures.add(place, to_bgr(decoded))
 
 
@@ -119,32 +119,38 @@ def _stretches(index: VideoIndex, wanted: Sequence[int]) -> list[list[int]]:
 
 
 def _decode_stretch(
-    container: InputContainer, stream: VideoStream, index: VideoIndex, places: Sequence[int]
+    container: InputContainer, stream: VideoStream, index: VideoIndex, places: Sequence[int], path: Path
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield (place, frame) of each wanted frame, decoding from the keyframe before the first.
 
     Raises:
-        _NotReached: decoding cannot begin there, or a wanted frame does not come out of it.
+        VideoError: the data are damaged there.
+        _NotReached: decoding cannot begin there.
     """
     start = _seek(container, stream, index, index.key_before(places[0]))
-    # Every frame from there on must come out. What a stream calls a keyframe may be the beginning of a
-    # gradual refresh, which gives no frame for a while and then nearly right ones.
-    place = int(np.searchsorted(index.pts, start))
+    # What a stream calls a keyframe may be the beginning of a gradual refresh, which gives no frame for a
+    # while and then nearly right ones. So the first frame must come out, and every one after it.
+    first = place = int(np.searchsorted(index.pts, start))
     awaited = deque(places)
-    try:
-        for decoded in FrameDecoder(container, stream):
-            if decoded.pts is not None and decoded.pts < start:
-                continue  # a leading frame, which refers to what was not decoded
-            if decoded.pts != index.pts[place] or decoded.interlaced_frame:
-                raise _NotReached
-            if place == awaited[0]:
-                yield awaited.popleft(), decoded
-            if not awaited:
-                return
-            place += 1
-    except av.FFmpegError as error:
-        raise _NotReached from error
-    raise _NotReached
+    decoder = FrameDecoder(container, stream)
+    for decoded in decoder:
+        if decoded.pts is not None and decoded.pts < start:
+            continue  # a leading frame, which refers to what was not decoded
+        if decoded.interlaced_frame:
+            raise _NotReached  # it takes its neighbours to make a picture of it
+        if decoded.pts != index.pts[place]:
+            break
+        if place == awaited[0]:
+            yield awaited.popleft(), decoded
+        if not awaited:
+            return
+        place += 1
+    if place == first and decoder.damage is None:
+        raise _NotReached
+    raise VideoError(
+        f"{path}: damaged at {index.times[place]:.2f} s ({decoder.damage or 'a frame is missing'});"
+        f" the frame at {index.times[awaited[0]]:.2f} s was wanted"
+    )
 
 
 def _seek(container: InputContainer, stream: VideoStream, index: VideoIndex, key: int) -> int:

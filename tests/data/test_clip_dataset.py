@@ -104,6 +104,20 @@ def test_workers_read_what_the_process_itself_reads(configure: Configure):
         assert torch.equal(alone.labels, worked.labels)
 
 
+def test_one_loader_serves_epoch_after_epoch(configure: Configure):
+    cfg = configure("DATA_LOADER.NUM_WORKERS", 1)
+    dataset = build_training_set(cfg)
+    batches = TrainingBatches(len(dataset), 4, seed=cfg.RNG_SEED)
+    loader = build_loader(dataset, batches, cfg)
+    for epoch in range(2):
+        batches.epoch = epoch
+        (batch,) = loader
+        (keys,) = batches
+        assert batch.indices == tuple(key.place for key in keys)
+        assert torch.equal(batch.clips, collate([dataset[key] for key in keys]).clips)
+        assert {key.epoch for key in keys} == {epoch}
+
+
 def test_a_batch_names_the_clip_of_every_box(configure: Configure):
     dataset = build_training_set(configure())
     batch = collate([dataset[ClipKey(0, place)] for place in range(4)])
