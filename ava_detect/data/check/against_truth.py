@@ -1,13 +1,13 @@
 """Person boxes and predictions against the annotations: what can be found at all, and what cannot be."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.finding import Finding, some
-from ava_detect.data.check.row_files import RowFile, named, without_faults
+from ava_detect.data.check.row_files import RowFile, named, with_finite_boxes, without_faults
 from ava_detect.data.check.scores import without_place
 from evaluation.box_recall import BoxRecall, box_recall
 from evaluation.errors import DataError
@@ -16,7 +16,6 @@ from evaluation.frame_map import EvaluationResult, evaluate_ava
 from evaluation.keyframes import number_keyframes
 from evaluation.label_map import LabelMap, load_label_map
 from evaluation.overlaps import best_overlaps, distinct_boxes
-from evaluation.row_parser import FaultLog
 from evaluation.row_table import RowTable
 
 GOOD_RECALL = 0.9
@@ -56,10 +55,10 @@ def _evaluate(
     classes = label_map if label_map is not None else label_map_of(truth)
     listed = None if exclusions is None else exclusions.table
     try:
-        if not len(classes):
-            raise DataError(f"{truth.source}: no class in it")
-        found = replace(other.table, faults=FaultLog())
-        return evaluate_ava(without_faults(truth.table), found, classes, listed)
+        annotated, found = without_faults(truth.table), with_finite_boxes(other.table)
+        if not len(annotated) or not len(classes):
+            raise DataError(f"{truth.source} has no annotation that can be used")
+        return evaluate_ava(annotated, found, classes, listed)
     except DataError as error:
         return Finding(
             "not-comparable", other.source, without_place(str(error), other.source), hint=error.hint

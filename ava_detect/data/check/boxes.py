@@ -108,8 +108,7 @@ def _corner(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
 def _shape(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
     """People are higher than wide; boxes that are not may have y before x."""
     table = file.table
-    x1, y1, x2, y2 = table.boxes.T
-    widths, heights = x2 - x1, y2 - y1
+    widths, heights = _sizes(table).T
     proper = finite & (widths > 0) & (heights > 0)
     if proper.sum() < _ENOUGH or not _is_varied(table.boxes[proper]):
         return
@@ -126,6 +125,12 @@ def _shape(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
             "they look like y1, x1, y2, x2",
             hint="Unless nearly everybody lies:\n" + remedies.change_columns(table.source, _SWAP),
         )
+
+
+def _sizes(table: RowTable) -> np.ndarray:
+    """Return [R, 2] widths and heights; NaN for boxes that are not finite."""
+    with np.errstate(invalid="ignore"):
+        return table.boxes[:, 2:] - table.boxes[:, :2]
 
 
 def _is_varied(boxes: np.ndarray) -> bool:
@@ -155,7 +160,7 @@ def _flat(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
 
 def _specks(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
     table = file.table
-    sizes = (table.boxes[:, 2:] - table.boxes[:, :2]).min(axis=1)
+    sizes = _sizes(table).min(axis=1)
     speck = finite & (sizes > 0) & (sizes < _SPECK)
     if np.abs(table.boxes[finite]).max() >= _CORNER:  # else all are, and that has been said
         message = f"{{count}} have a box narrower or lower than {_SPECK:.1%} of the picture"

@@ -140,7 +140,7 @@ def compare_with_config(facts: CheckpointFacts, cfg: Config, config_source: str)
     sentences = [
         *report.misfits,
         *(f"{name} is not in the model" for name in report.unexpected),
-        *(f"{name} is not in the file" for name in report.missing),
+        *(f"{name} is not in the file" for name in report.missing if not report.misfits),
     ]
     total = len(report.loaded) + len(report.missing)
     message = (
@@ -149,7 +149,8 @@ def compare_with_config(facts: CheckpointFacts, cfg: Config, config_source: str)
     )
     if len(sentences) > _SHOWN:
         message += f"; and {len(sentences) - _SHOWN:,} more"
-    code = "checkpoint-head" if report.fits_but_head else "checkpoint-misfit"
+    only_head = all(name.startswith("head.") for name in report.missing) and not report.unexpected
+    code = "checkpoint-head" if only_head and report.loaded else "checkpoint-misfit"
     hint = "Is it the configuration that these weights were trained with?"
     yield Finding(code, facts.source, message, len(sentences), hint=hint)
 
@@ -186,8 +187,8 @@ def _proposals(source: str, arrays: dict[str, np.ndarray]) -> tuple[RowFile, lis
     if unpadded:
         message = (
             f"{len(unpadded):,} of {len(arrays):,} keys have a time of fewer than four digits "
-            f"({unpadded[0]!r}): read here; mmaction2 looks for '0902', and a keyframe that it does not find gets"
-            " the whole picture as box"
+            f"({unpadded[0]!r}): read here; mmaction2 looks for '0902', and gives keyframes that it does not"
+            " find the whole picture as box"
         )
         findings.append(Finding("proposal-keys", source, message, len(unpadded)))
     if not rows:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ava_detect.config import Config, load_config
 from ava_detect.data.check.finding import Finding
 from ava_detect.data.check.kinds import Kind
-from ava_detect.data.check.videos import MIN_SHORT_SIDE
+from ava_detect.data.check.video_facts import MIN_SHORT_SIDE
 from evaluation.errors import ConfigError
 from evaluation.label_map import BUILT_IN, LabelMap
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ava_detect.data.check.finding import Finding, Place, merged, some
 from ava_detect.data.check.kinds import IMAGE_SUFFIXES
-from ava_detect.data.check.videos import MIN_SHORT_SIDE, VideoFacts
+from ava_detect.data.check.video_facts import MIN_SHORT_SIDE, VideoFacts
 
 FRAMES_PER_S = 30
 AVA_FRAMES = 27_030  # of 901 s

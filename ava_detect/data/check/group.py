@@ -9,7 +9,7 @@ from ava_detect.data.check.frames import FrameSet
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.names import Media, media_of_frames, media_of_videos
 from ava_detect.data.check.row_files import RowFile
-from ava_detect.data.check.videos import VideoFacts, clock
+from ava_detect.data.check.video_facts import VideoFacts, clock
 from evaluation.label_map import LabelMap
 
 

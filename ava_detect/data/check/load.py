@@ -16,7 +16,6 @@ from ava_detect.data.check.group import Group, VideoSet
 from ava_detect.data.check.kinds import ROW_KINDS, Kind, tell_kind
 from ava_detect.data.check.label_maps import read_label_map
 from ava_detect.data.check.row_files import read_row_file, split_in_name
-from ava_detect.data.check.videos import look_at_video
 from ava_detect.video.suffixes import VIDEO_SUFFIXES
 from evaluation.label_map import BUILT_IN
 
@@ -186,6 +185,8 @@ class Loader:
         self._say(path, Kind.VIDEOS, videos.summary(), findings)
 
     def _read_videos(self, videos: VideoSet, files: Sequence[Path]) -> list[Finding]:
+        from ava_detect.data.check.videos import look_at_video  # needs FFmpeg; rows alone do not
+
         findings: list[Finding] = []
         by_name: dict[str, Path] = {}
         for number, file in enumerate(files):

@@ -13,7 +13,7 @@ from ava_detect.data.check.finding import MAX_PLACES, Finding, Place
 from ava_detect.data.check.frames import FRAMES_PER_S, FrameSet
 from ava_detect.data.check.row_files import RowFile, all_lines, all_places, named
 from ava_detect.data.check.times import span, unit_of
-from ava_detect.data.check.videos import VideoFacts, clock
+from ava_detect.data.check.video_facts import VideoFacts, clock
 from ava_detect.video.suffixes import VIDEO_SUFFIXES
 
 AVA_CUT_START_S = 900.0

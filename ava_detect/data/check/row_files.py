@@ -217,11 +217,16 @@ def _rows_of(source: str, lines: set[int]) -> Iterator[tuple[int, str]]:
         return
 
 
-def without_faults(table: RowTable) -> RowTable:
-    """Return the table as the evaluator may have it: rows that it refuses, and were reported, left out."""
+def with_finite_boxes(table: RowTable) -> RowTable:
+    """Return the table as the evaluator may have it: infinite boxes, which were reported, left out."""
     finite = np.isfinite(table.boxes).all(axis=1)
-    ordered = (table.boxes[:, :2] <= table.boxes[:, 2:]).all(axis=1)
-    return replace(table.select(np.flatnonzero(finite & ordered)), faults=FaultLog())
+    return replace(table.select(np.flatnonzero(finite)), faults=FaultLog())
+
+
+def without_faults(table: RowTable) -> RowTable:
+    """Return the table without boxes that are infinite or inverted, which ground truth may not have."""
+    finite = with_finite_boxes(table)
+    return finite.select(np.flatnonzero((finite.boxes[:, :2] <= finite.boxes[:, 2:]).all(axis=1)))
 
 
 def named(names: Iterable[str]) -> str:

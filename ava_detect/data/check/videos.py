@@ -3,19 +3,18 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ava_detect.data.check.finding import Finding, Place
+from ava_detect.data.check.video_facts import MIN_SHORT_SIDE, VideoFacts, clock
 from ava_detect.video.completeness import missing_bytes
 from ava_detect.video.packets import PacketReader
-from ava_detect.video.reader import VideoInfo, VideoReader
+from ava_detect.video.reader import VideoReader
 from ava_detect.video.source import find_video_stream, open_container
 from evaluation.errors import VideoError
 
-MIN_SHORT_SIDE = 256  # the published models see pictures with this short side
 _PAUSE_S = 1.0
 _UNEVEN, _OFTEN = 0.2, 0.05  # a rate varies if more than 5 % of the steps are 20 % off the usual one
 _RATE_ERROR = 0.01
@@ -24,52 +23,6 @@ _LENGTH_ERROR_S = 1.0
 
 OnTime = Callable[[float, float | None], None]
 """Called with seconds read and the video's stated length, for progress."""
-
-
-@dataclass(frozen=True, eq=False)
-class VideoFacts:
-    """What was found by reading a video.
-
-    Attributes:
-        path: the file.
-        video_id: what its rows are called.
-        info: what the file says of itself.
-        times: [n] seconds of its good frames, ascending; n >= 1.
-        damage: where and why it ends early, ``None`` when it is whole.
-    """
-
-    path: Path
-    video_id: str
-    info: VideoInfo
-    times: np.ndarray
-    damage: str | None
-
-    @property
-    def last_s(self) -> float:
-        """When the last frame is shown."""
-        return float(self.times[-1])
-
-    @property
-    def step_s(self) -> float:
-        """Usual time between two frames."""
-        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
-
-    @property
-    def length_s(self) -> float:
-        """Real length, the last frame's time included."""
-        return self.last_s + self.step_s
-
-    def summary(self) -> str:
-        """Describe the video in a few words."""
-        rate = f"{1 / self.step_s:.4g} fps" if self.step_s else "one frame"
-        return f"{clock(self.length_s)}, {self.info.width}x{self.info.height}, {rate}, {self.info.codec}"
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as ``m:ss.s`` or ``h:mm:ss.s``."""
-    tenths = round(seconds * 10)
-    hours, minutes, rest = tenths // 36000, tenths // 600 % 60, tenths % 600 / 10
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
 def look_at_video(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.data.check.data_set import (
     CLASSES,
     SECONDS,

@@ -1,9 +1,8 @@
 """A small data set on disk, and the means to break it."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import shutil
 
 from ava_detect.data.check import Finding, Options, Report, Severity, check_things
 
@@ -51,7 +50,8 @@ class DataSet:
             "RESNET: {SPATIAL_STRIDES: [1, 2, 2, 1], SPATIAL_DILATIONS: [1, 1, 1, 2]}\n"
             f"DETECTION: {{ENABLE: True}}\nDATA: {{{data}}}\n"
             f"AVA: {{ANNOTATION_DIR: {folder}, VIDEO_DIR: {self.videos}, LABEL_MAP_FILE: label_map.pbtxt,\n"
-            "  TRAIN_GT_BOX_LISTS: [train.csv], GROUNDTRUTH_FILE: val.csv, TEST_PREDICT_BOX_LISTS: [boxes_val.csv],\n"
+            "  TRAIN_GT_BOX_LISTS: [train.csv], GROUNDTRUTH_FILE: val.csv,\n"
+            "  TEST_PREDICT_BOX_LISTS: [boxes_val.csv],\n"
             f"  {ava or 'START_SECOND: 0, VALID_SECONDS: auto'}}}\n"
         )
         return path

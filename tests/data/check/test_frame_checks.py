@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.data.check.data_set import codes, only
 
 from ava_detect.data.check import Options, Report, check_things
+from tests.data.check.data_set import codes, only
 
 QUICK = Options(decode=False)
 

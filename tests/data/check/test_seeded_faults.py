@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from tests.data.check.data_set import Change, DataSet, Row, codes, columns, label_map_text, only, scaled
 
 from ava_detect.data.check import Options
+from tests.data.check.data_set import Change, DataSet, Row, codes, columns, label_map_text, only, scaled
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ PREDICTIONS = [
     ), also=frozenset({"most-never-predicted"})),
     Fault("most-never-predicted", "4 of 5 annotated classes are never predicted and have AP 0: 1 'fall'",
         in_predictions(lambda row: row if row[6] == "5" else None)),
-    Fault("keyframes-without-predictions", "6 of 12 annotated keyframes .* have no prediction", in_predictions(
+    Fault("keyframes-without-predictions", "6 of 12 annotated .* have no prediction", in_predictions(
         lambda row: None if int(row[1]) % 2 else row
     )),
     Fault("box-layout", "y1, x1, y2, x2, 100%", in_predictions(

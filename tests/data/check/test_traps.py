@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tests.data.check.data_set import DataSet, Row, codes, columns, only
 
 from ava_detect.data.check import Options, Report, Severity, check_things
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.load import Thing
+from tests.data.check.data_set import DataSet, Row, codes, columns, only
 
 
 def check(*things: Path | Thing, **options: object) -> Report:

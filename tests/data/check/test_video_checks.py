@@ -2,15 +2,17 @@
 
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from ava_detect.data.check import Options, Severity, check_things
+from ava_detect.data.check.video_facts import clock
+from ava_detect.data.check.videos import look_at_video
 from tests.data.check.data_set import codes, only
 from tests.video.encoding import Encode, encode
 from tests.video.odd_files import OddFile, make_all
-
-from ava_detect.data.check import Options, Severity, check_things
-from ava_detect.data.check.videos import clock, look_at_video
 
 WRONG_LENGTH = {"wrong_duration.mkv", "jump.mkv"}  # found as video-length, and nothing is lost
 SEEN_BY_DECODING_ONLY = {"flipped.mp4", "flipped.mkv", "zeros.mp4"}  # damage inside sound packets
@@ -143,7 +145,7 @@ def test_progress_reaches_the_number_of_videos(data):
     seen: list[tuple[str, float, float]] = []
     check_things([str(data.videos)], watch=lambda label, done, total: seen.append((label, done, total)))
     assert seen[-1] == (str(data.videos), 6, 6)
-    assert all(before[1] <= after[1] for before, after in zip(seen, seen[1:], strict=False))
+    assert all(before[1] <= after[1] for before, after in pairwise(seen))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00.0"), (59.96, "1:00.0"), (3725.5, "1:02:05.5")])
