@@ -28,7 +28,7 @@ _SIDE = 448  # pixels; height of a sample
 _COLUMNS = 8  # frames of a pathway that are shown, at most
 _GAP = 6
 _CAP = 10  # height of capitals in captions
-_GROUND, _INK, _MARK = (28, 28, 28), (225, 225, 225), (80, 200, 255)
+_GROUND, _INK = (28, 28, 28), (225, 225, 225)
 
 
 class SampleSheet:
@@ -80,7 +80,7 @@ class SampleSheet:
         return image
 
     def _labels(self, labels: np.ndarray) -> tuple[Label, ...]:
-        ids = [self._class_ids[column] for column in np.flatnonzero(labels)]
+        ids = [self._class_ids[column] for column in np.flatnonzero(labels).tolist()]
         return tuple(
             Label(short_name(self._label_map.name_of(class_id)), self._label_map.group_of(class_id), 1.0)
             if class_id in self._label_map
