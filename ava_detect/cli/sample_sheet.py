@@ -49,7 +49,8 @@ class SampleSheet:
         keyframe = self._keyframe(item)
         pathways = split_pathways(item.clip[None], self._cfg)
         bar = text_height(_CAP) + 4
-        height = (keyframe.shape[0] - _GAP * (len(pathways) - 1)) // len(pathways) - bar
+        rows = max(2, len(pathways))  # a single pathway's frames are no larger than one of two
+        height = keyframe.shape[0] // rows - bar
         strips = [
             self._strip(clip[0], height, bar, title=f"pathway {number} of {len(pathways)}")
             for number, clip in enumerate(pathways, start=1)

@@ -25,7 +25,7 @@ def command(numbered_settings: list[object], tmp_path: Path) -> list[str]:
 
 def _frames(sheet: np.ndarray, row: int, shape: tuple[int, int]) -> list[int]:
     """Read the numbers of the eight frames of a sample with one pathway."""
-    height = SIDE - BAR
+    height = SIDE // 2 - BAR
     width = round(shape[1] * height / shape[0])
     top = row * (BAR + SIDE + GAP) + 2 * BAR
     left = SIDE * shape[1] // shape[0] + GAP
