@@ -30,8 +30,7 @@ def read_rows(path: str | Path, rules: RowRules, *, lenient: bool = False) -> Ro
 
     Raises:
         DataError: the file cannot be read, or (unless ``lenient``) one of its rows cannot; the message
-        names
-            file and row, what was found and what is expected.
+            names file and row, what was found and what is expected.
     """
     _keep_freed_memory()
     gatherer = _Gatherer(path, rules)
