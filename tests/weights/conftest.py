@@ -123,8 +123,12 @@ def write_caffe2_file() -> Callable[[Path, Mapping[str, np.ndarray]], None]:
 def _uniform(seed: int, name: str, shape: Sequence[int], low: float, high: float) -> np.ndarray:
     generator = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())]))
     raw = np.asarray(generator.random_raw(math.prod(shape)), np.uint64)
-    numbers = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return (low + (high - low) * numbers).reshape(tuple(shape))
+    raw >>= np.uint64(11)
+    numbers = raw.astype(np.float64)
+    numbers *= 2.0**-53
+    numbers *= high - low
+    numbers += low
+    return numbers.reshape(tuple(shape))
 
 
 def _weight(seed: int, name: str, shape: Sequence[int]) -> np.ndarray:
