@@ -159,6 +159,7 @@ def _facts(entry: "ZooEntry") -> list[tuple[str, str]]:
         ("config", " ".join(map(str, (entry.config, *entry.settings)))),
         *_action_facts(entry),
         *_detector_facts(entry),
+        *_file_facts(entry),
         ("address", entry.url),
         ("digest", entry.digest.replace(":", " begins with ")),
         ("file", _file_state(entry)),
@@ -198,6 +199,24 @@ def _detector_facts(entry: "ZooEntry") -> list[tuple[str, str]]:
         ("config", f"{form.detectron2_config} of Detectron2's model zoo"),
         ("classes", f"{len(form.classes)}; person is index {form.person_class}"),
         ("threshold", f"{form.score_threshold:.2f} (--person-thresh)"),
+    ]
+
+
+def _file_facts(entry: "ZooEntry") -> list[tuple[str, str]]:
+    """Say what is in a file that brings no record."""
+    if entry.kind != "unknown" or entry.path is None:
+        return []
+    from ava_detect.weights.load import publisher_of
+    from ava_detect.weights.safe_read import read_checkpoint
+
+    checkpoint = read_checkpoint(entry.path)
+    numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
+    return [
+        ("from", publisher_of(checkpoint).name),
+        ("container", checkpoint.container + (f", under {checkpoint.key}" if checkpoint.key else "")),
+        ("tensors", f"{len(checkpoint.tensors):,}, {numbers:,} numbers"),
+        ("beside", ", ".join(checkpoint.entries)),
+        ("config", "inside" if "cfg" in checkpoint.entries else "none inside; give it with --cfg"),
     ]
 
 

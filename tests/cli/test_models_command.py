@@ -128,6 +128,17 @@ def test_info_of_a_file_of_ours_as_text_and_as_json(models: Callable, mine: Path
     )
 
 
+def test_info_of_another_file_says_what_is_in_it(models: Callable, mine: Path) -> None:
+    models("convert", str(mine), "--to", "pyslowfast", "--out", "there.pyth")
+    code, out, _ = models("info", "there.pyth")
+    assert code == 0
+    facts = {line[:12].strip(): line[13:] for line in out.splitlines()}
+    assert facts["from"] == "PySlowFast"
+    assert facts["container"] == "torch, under model_state"
+    assert facts["tensors"].startswith("320, ")
+    assert facts["config"] == "inside"
+
+
 def test_fetch_offline_says_where_to_put_the_file(models: Callable, own_cache: Path) -> None:
     code, out, err = models("fetch", "faster-rcnn-r50-fpn-coco")
     assert (code, out) == (1, "")

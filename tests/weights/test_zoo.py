@@ -250,3 +250,14 @@ def test_embedded_weights_are_found_by_kind(
     assert (actions.name, actions.kind, actions.load_config()) == ("embedded", "actions", small_config())
     persons = find_weights("embedded", kind="persons")
     assert (persons.kind, persons.path) == ("persons", tmp_path / "embedded" / "persons.safetensors")
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "weights.md"
+
+
+@pytest.mark.parametrize("entry", RECORDS, ids=name_of)
+def test_the_documentation_has_every_record_with_its_result(entry: ZooEntry) -> None:
+    (row,) = [line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{entry.name}` |")]
+    assert entry.config in row
+    assert entry.dataset in row
+    assert (entry.result or "-") in row
