@@ -91,7 +91,8 @@ def build_loader(
 ) -> "DataLoader[ClipItem | SkippedClip]":
     """Build the loader that gives a ``Batch`` for every list of keys of ``batches``.
 
-    Workers live as long as the loader; what they read does not depend on how many there are.
+    Workers live as long as the loader; what they read does not depend on how many there are. They are
+    spawned: a fork of a process in which OpenCV, FFmpeg or torch has started threads can wait for ever.
     """
     workers = cfg.DATA_LOADER.NUM_WORKERS
     return DataLoader(
@@ -102,6 +103,7 @@ def build_loader(
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available(),
         prefetch_factor=cfg.DATA_LOADER.PREFETCH_FACTOR if workers else None,
         persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_prepare_worker,
     )
 
