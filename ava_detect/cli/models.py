@@ -261,13 +261,11 @@ def _as_json(entry: "ZooEntry") -> dict[str, object]:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from ava_detect.weights.zoo import cache_path, fetch_weights, find_weights
+    from ava_detect.weights.zoo import fetch_weights, find_weights
 
     entries = [find_weights(name) for name in args.names]
     paths: dict[str, str] = {}
     for entry in entries:
-        if not (cache_path(entry).is_file() and not args.overwrite):
-            _say(args, f"{entry.name}  from {entry.url}")
         with console.DownloadBar(entry.name) as bar:
             path = fetch_weights(entry, offline=args.offline, progress=bar.update, overwrite=args.overwrite)
         paths[entry.name] = str(path)
@@ -276,13 +274,6 @@ def _fetch(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(paths, indent=2))
     return 0
-
-
-def _say(args: argparse.Namespace, text: str) -> None:
-    import logging
-
-    if not args.quiet:
-        logging.getLogger(__name__).info(text)
 
 
 # --- convert

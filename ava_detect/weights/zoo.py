@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ EMBEDDED = "embedded"
 """The small models inside the package: for a try without a download."""
 
 _EMBEDDED_FILES: dict[Kind, str] = {"actions": "actions.safetensors", "persons": "persons.safetensors"}
+log = logging.getLogger(__name__)
+
 _BY_NAME = {entry.name: entry for entry in RECORDS}
 _BY_URL = {entry.url: entry for entry in RECORDS}
 
@@ -86,6 +89,7 @@ def fetch_weights(
             return target
         if offline or _is_offline():
             raise _cannot_be_had(entry, target, "downloads are forbidden (--offline or AVA_DETECT_OFFLINE)")
+        log.info("%s: downloading %s", entry.name, entry.url)
         try:
             part = download(entry.url, target, progress=progress)
         except DownloadError as error:
