@@ -19,7 +19,7 @@ help:
 
 setup: $(READY)
 
-$(READY): setup.cfg constraints.txt person_detector/install.py
+$(READY): setup.cfg constraints.txt person_detector/install.py $(wildcard person_detector/detectron2_build/*.py)
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "error: $(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }

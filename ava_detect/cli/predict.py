@@ -116,6 +116,9 @@ def _model_arguments(group: argparse._ArgumentGroup) -> None:
         help="of the person detector (default faster-rcnn-r50-fpn-coco)",
     )
     group.add_argument(
+        "--person-class", type=int, metavar="N", help="index of the person in a detector file of your own"
+    )
+    group.add_argument(
         "--person-thresh",
         type=share,
         metavar="X",
@@ -208,6 +211,8 @@ def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
         with console.DownloadBar(detector) as bar:
             people = people_from_detector(
                 detector,
+                threshold=args.person_thresh,
+                person_class=args.person_class,
                 device=args.device,
                 precision=args.precision,
                 offline=args.offline,

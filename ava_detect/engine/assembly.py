@@ -148,6 +148,8 @@ def people_from_file(path: Path, *, time_offset: float = 0.0) -> People:
 def people_from_detector(
     weights: str,
     *,
+    threshold: float | None = None,
+    person_class: int | None = None,
     device: str = "auto",
     precision: str = "auto",
     offline: bool = False,
@@ -157,6 +159,8 @@ def people_from_detector(
 
     Args:
         weights: name of the zoo, or a file.
+        threshold: score below which people will be dropped; None: the detector's own.
+        person_class: index of the person among the detector's classes; None: the record's.
         device, precision: see ``pick_device`` and ``pick_precision``.
         offline, progress: as in ``load_action_model``.
 
@@ -171,7 +175,13 @@ def people_from_detector(
     entry = find_weights(weights, kind="persons")
     path = fetch_weights(entry, offline=offline, progress=progress)
     place = pick_device(device)
-    detector = build_person_detector(entry, device=place, precision=pick_precision(precision, place))
+    detector = build_person_detector(
+        entry,
+        device=place,
+        threshold=threshold,
+        person_class=person_class,
+        precision=pick_precision(precision, place),
+    )
     return People(
         # All that is found, so that the user learns how sure the surest person below the threshold was.
         lambda _, clips: detector.detect_batch([clip.image for clip in clips], threshold=0.0),
