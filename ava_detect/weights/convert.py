@@ -87,6 +87,8 @@ def convert(
         ConfigError: the configuration is not possible.
     """
     entry = find_weights(source)
+    if entry.kind == "persons":
+        raise WeightsError(f"{entry.name} finds people; action and clip models are converted.")
     config = load_config(cfg, overrides) if cfg else entry.load_config(overrides)
     if to == "pyslowfast":
         _check_pyslowfast_has(config)

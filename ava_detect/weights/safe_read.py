@@ -50,6 +50,10 @@ WEIGHT_KEYS = ("model_state", "state_dict", "blobs", "model")
 
 ReadStorage = Callable[[StorageRecord], Tensor]
 
+# What the standard library raises at damaged zip files, beside its own error: for names that are no UTF-8,
+# for impossible positions, for members that are encrypted or compressed in an unknown way.
+_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, ValueError, OSError, EOFError, struct.error)
+
 _TORCH_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_HEADER = 100 * 2**20  # bytes of JSON at the start of a safetensors file; the package's own limit
 
@@ -85,8 +89,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     with _opened(path) as file:
         try:
             return _read(path, file)
-        except (RefusedPickle, zipfile.BadZipFile, NotImplementedError) as error:
-            raise WeightsError(f"{path}: {_reason(error)}.", hint=_HINT) from error
+        except RefusedPickle as error:
+            raise WeightsError(f"{path}: {error}.", hint=_HINT) from error
         except (MemoryError, RecursionError) as error:
             raise WeightsError(f"{path}: reading it takes more memory than there is.", hint=_HINT) from error
 
@@ -163,7 +167,10 @@ def _kind_of(status: os.stat_result) -> str:
 
 def _read(path: Path, file: BinaryIO) -> Checkpoint:
     if file.read(2) == b"PK":
-        return _read_torch_zip(path, file)
+        try:
+            return _read_torch_zip(path, file)
+        except _ZIP_ERRORS as error:
+            raise RefusedPickle(f"is a damaged or truncated zip file ({error})") from error
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if _is_safetensors(data):
             return _read_safetensors(path, data)
@@ -190,14 +197,6 @@ def _read_pickle(data: mmap.mmap) -> object:
         what = "a web page" if start.lstrip().startswith(b"<") else "a text file"
         line = start.strip().split(b"\n")[0].decode("utf-8", "replace")[:40]
         raise RefusedPickle(f"is {what}, not a checkpoint (it begins with {line!r})") from error
-
-
-def _reason(error: Exception) -> str:
-    return (
-        f"is a damaged or truncated zip file ({error})"
-        if isinstance(error, zipfile.BadZipFile)
-        else str(error)
-    )
 
 
 # --- containers

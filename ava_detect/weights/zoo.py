@@ -56,11 +56,12 @@ def find_weights(name: str | Path, *, kind: Kind | None = None) -> ZooEntry:
         entry = _BY_NAME[text]
     elif text.startswith(("http://", "https://")):
         entry = _BY_URL.get(text) or _from_address(text)
-    elif Path(text).exists() or Path(text).is_symlink() or _looks_like_file(text):
+    elif text and (_is_there(Path(text)) or _looks_like_file(text)):
         entry = _from_file(Path(text))
     else:
         raise WeightsError(
-            f"{text}: no weights of this name, and no such file.{_nearest(text, kind)}", hint=_LIST
+            f"{text or repr(text)}: no weights of this name, and no such file.{_nearest(text, kind)}",
+            hint=_LIST,
         )
     _check_kind(entry, kind)
     return entry
@@ -152,6 +153,13 @@ def _from_address(url: str) -> ZooEntry:
     """Name the file after the address, and apart from others of the same name."""
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", PurePosixPath(urlsplit(url).path).stem)[:60] or "weights"
     return ZooEntry(f"{stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}", "unknown", url=url)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:  # a name that is too long for a file
+        return False
 
 
 def _looks_like_file(text: str) -> bool:

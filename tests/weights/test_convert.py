@@ -156,6 +156,11 @@ def test_weights_that_do_not_fit_the_configuration_are_not_converted(
     assert not (tmp_path / "y.safetensors").exists()
 
 
+def test_a_person_detector_is_not_converted(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="faster-rcnn-r50-fpn-coco finds people; action and clip models"):
+        convert("faster-rcnn-r50-fpn-coco", tmp_path / "x.pyth", "pyslowfast")
+
+
 def test_a_target_that_cannot_be_written_is_named(
     small_model: BuildModel, small_config: MakeConfig, tmp_path: Path
 ) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from ava_detect.weights.safe_read import (
@@ -404,3 +406,44 @@ def test_every_refusal_is_one_line(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "x.pth")
     assert "\n" not in str(caught.value)
     assert "nothing in a file is ever executed" in caught.value.hint
+
+
+def good_files() -> dict[str, bytes]:
+    """One small good file of each container."""
+    tensors = {"a": torch.arange(12.0).view(3, 4), "b": torch.ones(5)}
+    files = {"pickle": pickle.dumps({"blobs": {name: tensor.numpy() for name, tensor in tensors.items()}}, 2)}
+    for name, new in (("zip", True), ("before 1.6", False)):
+        buffer = io.BytesIO()
+        torch.save({"model_state": tensors, "epoch": 1}, buffer, _use_new_zipfile_serialization=new)
+        files[name] = buffer.getvalue()
+    return files | {"safetensors": save(tensors, {"ava_detect": "{}"})}
+
+
+GOOD = good_files()
+
+
+@given(
+    container=st.sampled_from(sorted(GOOD)),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+    share=st.sampled_from([1.0, 1.0, 0.9, 0.5, 0.1]),
+)
+def test_a_damaged_file_of_any_container_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, container: str, changes: list, share: float
+) -> None:
+    content = bytearray(GOOD[container])
+    for place, byte in changes:
+        content[int(place * len(content))] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.pth"
+    path.write_bytes(content[: int(len(content) * share)])
+    for read in (read_checkpoint, read_safetensors_metadata):
+        try:
+            read(path)
+        except WeightsError as refusal:
+            assert "\n" not in str(refusal)  # noqa: PT017
+
+
+def test_a_zip_with_a_name_that_is_no_text_is_refused(good: Path) -> None:
+    content = good.read_bytes()
+    good.write_bytes(content.replace(b"data.pkl", b"data\xff\xffkl"))
+    with pytest.raises(WeightsError, match="damaged or truncated zip file"):
+        read_checkpoint(good)

@@ -135,6 +135,15 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     assert "ava-detect models list" in caught.value.hint
 
 
+def test_a_name_that_is_no_name_is_unknown() -> None:
+    with pytest.raises(WeightsError, match="no weights of this name"):
+        find_weights("x" * 5000)
+    with pytest.raises(WeightsError, match="no weights of this name"):
+        find_weights("a\0b")
+    with pytest.raises(WeightsError, match="no weights of this name"):
+        find_weights("")
+
+
 @pytest.mark.parametrize("name", ["none.pth", "./slowfast-r50", "folder/x", "none.safetensors"])
 def test_what_looks_like_a_file_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
