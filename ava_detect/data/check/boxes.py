@@ -1,7 +1,8 @@
 """Boxes of a file by themselves: in [0, 1], left before right, as persons are shaped, each there once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,14 +22,21 @@ _SPECK = 0.005  # a person narrower or lower than this has two pixels of 340
 _MANY = 0.05  # share of rows that makes an accident a layout
 _WIDE, _VERY_WIDE = 0.6, 0.9  # shares of boxes wider than high; AVA's films have 0.01 to 0.2
 _ENOUGH = 20
+_FULL_HD = (1920, 1080)
+_UNKNOWN: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 _TO_CORNERS = "$5+=$3; $6+=$4"
 _FROM_CENTRE = "w=$5; h=$6; $5=$3+w/2; $6=$4+h/2; $3-=w/2; $4-=h/2"
 _SWAP = "t=$3; $3=$4; $4=t; t=$5; $5=$6; $6=t"
 
 
-def look_at_boxes(file: RowFile) -> Iterator[Finding]:
-    """Look at the boxes of a file."""
+def look_at_boxes(file: RowFile, *, pictures: Mapping[str, tuple[int, int]] = _UNKNOWN) -> Iterator[Finding]:
+    """Look at the boxes of a file.
+
+    Args:
+        file: ground truth, predictions or person boxes.
+        pictures: width and height of the videos' pictures, by video id, as far as they are known.
+    """
     table = file.table
     if not len(table):
         return
@@ -36,11 +44,12 @@ def look_at_boxes(file: RowFile) -> Iterator[Finding]:
     yield from about_rows("not-finite", table, ~finite, "{count} have a box that is not finite")
     if not finite.any():
         return
-    checks = (_outside, _order, _corner, _shape, _identical, _flat, _specks, _repeated, _person_twice)
+    yield from _outside(file, finite, pictures)
+    checks = (_order, _corner, _shape, _identical, _flat, _specks, _repeated, _person_twice)
     yield from chain.from_iterable(check(file, finite) for check in checks)
 
 
-def _outside(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
+def _outside(file: RowFile, finite: np.ndarray, pictures: Mapping[str, tuple[int, int]]) -> Iterable[Finding]:
     table, boxes = file.table, file.table.boxes
     outside = finite & ((boxes < 0) | (boxes > 1)).any(axis=1)
     if not outside.any():
@@ -54,8 +63,7 @@ def _outside(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
             table,
             outside,
             f"{{count}} have a box that is not in [0, 1]; they look like {unit} (largest value {largest:g})",
-            hint="Divide by width and height of the picture, for example:\n"
-            + remedies.change_columns(table.source, "$3/=w; $5/=w; $4/=h; $6/=h", w="1920", h="1080"),
+            hint=_division(file, outside, pictures),
         )
         return
     over = max(largest - 1, -float(boxes[outside].min()))
@@ -66,6 +74,23 @@ def _outside(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
         f"{{count}} have a box that is not in [0, 1], by up to {over:.3g}; AVA boxes are normalised",
         hint="Cut boxes at the edge of the picture." if over <= _OVERSHOOT else "",
     )
+
+
+def _division(file: RowFile, outside: np.ndarray, pictures: Mapping[str, tuple[int, int]]) -> str:
+    """Return the line that divides the boxes in pixels, for the pictures' size if it is one and fits."""
+    table = file.table
+    sizes = {pictures.get(table.video_names[code]) for code in np.unique(table.videos[outside]).tolist()}
+    size = sizes.pop() if len(sizes) == 1 else None
+    known = size is not None and table.boxes[outside].max() <= 1.05 * max(size)
+    width, height = size if size is not None and known else _FULL_HD
+    if table.boxes[outside].max() <= 100:
+        width = height = 100
+    program = f"$3/={width}; $5/={width}; $4/={height}; $6/={height}"
+    line = remedies.change_columns(table.source, program, only="NF>2 && ($5>1 || $6>1)")
+    sort = "of the videos" if known else "for example"
+    if width == height == 100:
+        return f"If per cent, divide by 100; if pixels, by the picture's width and height:\n{line}"
+    return f"Divide by width and height of the picture, {sort} {width}x{height}:\n{line}"
 
 
 def _order(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
@@ -152,10 +177,10 @@ def _flat(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
     x1, y1, x2, y2 = file.table.boxes.T
     flat = finite & (((x1 == x2) & (y1 <= y2)) | ((y1 == y2) & (x1 <= x2)))
     if file.kind is Kind.TRUTH:
-        message = "{count} have a box without area; it counts and can never be found"
-        yield from about_rows("flat-truth", file.table, flat, message)
+        code, message = "flat-truth", "{count} have a box without area; it counts and can never be found"
     else:
-        yield from about_rows("flat-boxes", file.table, flat, "{count} have a box without area, of no use")
+        code, message = "flat-boxes", "{count} have a box without area, of no use"
+    yield from about_rows(code, file.table, flat, message, hint=remedies.without_flat_boxes(file.source))
 
 
 def _specks(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:

@@ -80,6 +80,7 @@ def _outside_map(file: RowFile, found: list[int], label_map: LabelMap) -> Iterat
         hint = remedies.change_columns(table.source, "$7-=1")
     elif len(outside) == len(found):
         message += "; a file for other classes?"
+        hint = "Give the label map that belongs to it: --labels FILE"
     yield from about_rows("class-outside-map", table, rows, message, hint=hint)
 
 

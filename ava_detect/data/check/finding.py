@@ -44,7 +44,7 @@ class Finding:
         message: what was found and what was expected.
         count: rows, keyframes, classes or files concerned; 0 where there is nothing to count.
         places: the first few.
-        hint: what to type or to change; may be empty.
+        hint: what to type or to change; the catalogue's remedy if nothing better is known; may be empty.
     """
 
     code: str
@@ -57,11 +57,20 @@ class Finding:
     def __post_init__(self) -> None:
         if self.code not in CATALOGUE:
             raise ValueError(f"finding {self.code!r} is not in the catalogue")
+        if not self.hint:
+            object.__setattr__(self, "hint", _sentence(CATALOGUE[self.code].remedy))
 
     @property
     def severity(self) -> Severity:
         """How bad it is."""
         return CATALOGUE[self.code].severity
+
+
+def _sentence(remedy: str) -> str:
+    """Turn a catalogue's remedy, which is Markdown, into a line of a report."""
+    text = remedy.replace("`", "")
+    end = "" if not remedy or remedy.endswith("`") else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"
 
 
 class Status(Enum):
@@ -136,13 +145,12 @@ def about_rows(
         yield Finding(code, table.source, text, len(rows), places, hint)
 
 
-def merged(findings: Iterable[Finding], subject: str, *, noun: str) -> list[Finding]:
+def merged(findings: Iterable[Finding], subject: str) -> list[Finding]:
     """Join findings of one code about many files into one about the folder that holds them.
 
     Args:
         findings: each about one file.
         subject: the folder.
-        noun: what the files are, in the plural: "videos".
     """
     by_code: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -150,7 +158,7 @@ def merged(findings: Iterable[Finding], subject: str, *, noun: str) -> list[Find
     joined = []
     for code, members in by_code.items():
         first = members[0]
-        others = f" (and {len(members) - 1:,} more {noun})" if len(members) > 1 else ""
+        others = f" (and {len(members) - 1:,} more)" if len(members) > 1 else ""
         places = tuple(place for member in members for place in member.places)[:MAX_PLACES]
         count = len(members) if len(members) > 1 else first.count
         joined.append(Finding(code, subject, first.message + others, count, places, first.hint))

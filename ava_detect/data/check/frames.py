@@ -20,6 +20,7 @@ FRAMES_PER_S = 30
 AVA_FRAMES = 27_030  # of 901 s
 TOLERANCE = 2  # frames; versions of FFmpeg differ by so many at the ends
 _NAME = re.compile(r"(.*?)(\d+)\.[A-Za-z]+", re.ASCII)
+_EXTRACT = "Extract them anew: ffmpeg -i VIDEO.mp4 -r 30 -q:v 1 FOLDER/VIDEO/VIDEO_%06d.jpg (-r behind -i)"
 _RATES = (24, 25, 15, 10, 12, 20, 50, 60, 5, 1)
 
 
@@ -153,7 +154,7 @@ def look_at_frames(
         found += _broken(folder)
         found += _pictures(folder)
         found += _number(folder, (videos or {}).get(folder.video_id), is_ava)
-    return merged(found, frames.source, noun="videos")
+    return merged(found, frames.source)
 
 
 def _about(folder: FrameFolder, code: str, message: str, name: str = "", hint: str = "") -> Finding:
@@ -182,13 +183,14 @@ def _gaps(folder: FrameFolder) -> Iterator[Finding]:
         where = int((steps > 1).argmax())
         start, end = int(folder.numbers[where]) + 1, int(folder.numbers[where + 1]) - 1
         numbers = f"{start}" if start == end else f"{start}-{end}"
-        yield _about(folder, "frames-missing", f"frames missing: {missing:,}, first {numbers}")
+        message = f"frames missing: {missing:,}, first {numbers}"
+        yield _about(folder, "frames-missing", message, hint=_EXTRACT)
 
 
 def _broken(folder: FrameFolder) -> Iterator[Finding]:
     if folder.broken:
         message = f"frames that are empty, cut off, or no pictures: {some(folder.broken)}"
-        yield _about(folder, "frame-broken", message, folder.broken[0])
+        yield _about(folder, "frame-broken", message, folder.broken[0], hint=_EXTRACT)
 
 
 def _pictures(folder: FrameFolder) -> Iterator[Finding]:
@@ -218,5 +220,4 @@ def _number(folder: FrameFolder, video: VideoFacts | None, is_ava: bool) -> Iter
     )
     looks = f"; {rate} per second" if rate else ""
     message = f"{len(folder):,} frames, expected {expected:,} (30 for each of {seconds:.1f} s){looks}"
-    hint = "Extract them anew: ffmpeg -i VIDEO.mp4 -r 30 -q:v 1 FOLDER/VIDEO/VIDEO_%06d.jpg (-r behind -i)"
-    yield _about(folder, "frame-count", message, hint=hint)
+    yield _about(folder, "frame-count", message, hint=_EXTRACT)

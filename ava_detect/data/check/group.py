@@ -81,12 +81,13 @@ class Group:
         folders = [videos for videos in self.videos if videos.complete]
         single = [videos for videos in self.videos if not videos.complete]
         found = [
-            media_of_videos(videos.source, videos.videos, videos.names, complete=True) for videos in folders
+            media_of_videos(videos.source, videos.videos, names=videos.names, complete=True)
+            for videos in folders
         ]
         if single:
             source = single[0].source if len(single) == 1 else f"the {len(single)} videos"
             facts = {name: video for videos in single for name, video in videos.videos.items()}
             names = [name for videos in single for name in videos.names]
-            found.append(media_of_videos(source, facts, names, complete=False))
+            found.append(media_of_videos(source, facts, names=names, complete=False))
         found += [media_of_frames(frames) for frames in self.frames]
         return found

@@ -90,9 +90,10 @@ def _kind_of_folder(folder: Path) -> Told:
     folders = {entry.name for entry in visible if entry.is_dir()}
     suffixes = {Path(entry.name).suffix.lower() for entry in visible if not entry.is_dir()}
     tables = bool(suffixes & {".csv", ".pbtxt"})
-    if "annotations" in folders or (tables and folders & {"videos", "frames"}):
+    videos = bool(suffixes & VIDEO_SUFFIXES)
+    if "annotations" in folders or (tables and (videos or folders & {"videos", "frames"})):
         return Told(Kind.DATA_SET)
-    if suffixes & VIDEO_SUFFIXES:
+    if videos:
         return Told(Kind.VIDEOS)
     if suffixes & IMAGE_SUFFIXES or any(_holds_pictures(folder / name) for name in sorted(folders)[:20]):
         return Told(Kind.FRAMES)

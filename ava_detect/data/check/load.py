@@ -173,13 +173,9 @@ class Loader:
         self._say(path, Kind.VIDEO, videos.summary() if videos.videos else "", findings)
 
     def _videos(self, path: str) -> None:
-        files = sorted(
-            file
-            for file in Path(path).iterdir()
-            if file.suffix.lower() in VIDEO_SUFFIXES and not file.name.startswith(".") and file.is_file()
-        )
+        files = _video_files(Path(path))
         videos = VideoSet(path, complete=True)
-        findings = merged(self._read_videos(videos, files), path, noun="videos")
+        findings = merged(self._read_videos(videos, files), path)
         if not files:
             findings.append(Finding("no-media", path, "no video in this folder"))
         self._say(path, Kind.VIDEOS, videos.summary(), findings)
@@ -237,6 +233,8 @@ class Loader:
         for name, kind in (("videos", Kind.VIDEOS), ("frames", Kind.FRAMES)):
             if (folder / name).is_dir():
                 self.load(str(folder / name), kind)
+        if _video_files(folder):
+            self.load(path, Kind.VIDEOS)
         for file in sorted((folder / "frame_lists").glob("*.csv")):
             self.load(str(file), Kind.FRAME_LIST)
 
@@ -290,6 +288,14 @@ class Loader:
                 self._report.findings.append(Finding("named-file-absent", source, message))
             elif folder:
                 self.load(folder, kind)
+
+
+def _video_files(folder: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in VIDEO_SUFFIXES and not file.name.startswith(".") and file.is_file()
+    )
 
 
 def _first_second(record: Path) -> float | None:

@@ -1,7 +1,7 @@
 """Rows against media: does every annotated video have its file or frames, and is every time inside it?"""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -19,6 +19,7 @@ from ava_detect.video.suffixes import VIDEO_SUFFIXES
 AVA_CUT_START_S = 900.0
 _PAUSE_S = 0.5  # a keyframe farther than this from any frame shows another moment
 _MOST = 0.5
+_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Media:
 
 
 def media_of_videos(
-    source: str, videos: dict[str, VideoFacts], names: Sequence[str], complete: bool
+    source: str, videos: dict[str, VideoFacts], *, names: Sequence[str], complete: bool
 ) -> Media:
     """Describe videos for the comparison with rows."""
     extents = {
@@ -84,10 +85,21 @@ def start_of_media(file: RowFile, media: Media) -> float:
     return AVA_CUT_START_S if lengths and max(lengths) < times.max() else 0.0
 
 
-def compare_names(file: RowFile, media: Media) -> Iterator[Finding]:
-    """Look for videos that the rows name and that are not there."""
+def missing_names(file: RowFile, media: Media) -> set[str]:
+    """Return the ids of rows without a video."""
+    return set(file.table.video_names) - media.names
+
+
+def compare_names(file: RowFile, media: Media, *, known: Set[str] = frozenset()) -> Iterator[Finding]:
+    """Look for videos that the rows name and that are not there.
+
+    Args:
+        file: rows.
+        media: the videos or frames.
+        known: ids that have been reported already, from another file.
+    """
     ids = set(file.table.video_names)
-    missing = ids - media.names
+    missing = missing_names(file, media) - known
     if not missing or not media.names or (not media.complete and ids & media.names):
         return
     cause, change, hint = _cause(missing, media.names, file.source)
@@ -104,7 +116,23 @@ def compare_names(file: RowFile, media: Media) -> Iterator[Finding]:
     unused = media.names - ids
     if len(missing) == len(ids):
         message += f"; there: {named(unused)}"
-    yield Finding("video-missing", file.source, message, len(missing), place)
+    hint = "Put them there, or leave their rows out"
+    if len(missing) <= _NAMED and '"' not in "".join(missing):
+        hint += f":\n{remedies.without_videos(file.source, sorted(missing))}"
+    yield Finding("video-missing", file.source, message, len(missing), place, hint)
+
+
+def file_names_as_ids(file: RowFile) -> Iterator[Finding]:
+    """Note ids that are names of files; here and in AVA an id is the name without folder and suffix."""
+    names = {name for name in file.table.video_names if _bare(name) != name}
+    if names:
+        wanted = _bare(min(names))
+        message = f"{len(names):,} video ids are names of files: {named(names)}; expected like {wanted!r}"
+        yield Finding("file-names-as-ids", file.source, message, len(names), hint=_without_path(file.source))
+
+
+def _without_path(source: str) -> str:
+    return remedies.replace_text(source, r"s#^[^,]*[/\\]##", r"s#^([^,]*)\.[A-Za-z0-9]+,#\1,#")
 
 
 def unused_media(files: Sequence[RowFile], media: Media) -> Iterator[Finding]:
@@ -148,7 +176,7 @@ def _cause(missing: set[str], there: frozenset[str], source: str) -> tuple[str, 
         if sum(change(name) in known for name in missing) >= _MOST * len(missing):
             hint = ""
             if change is _bare:
-                hint = remedies.replace_text(source, r"s#^[^,]*[/\\]##", r"s#^([^,]*)\.[A-Za-z0-9]+,#\1,#")
+                hint = _without_path(source)
             elif cause == "by spaces":
                 hint = remedies.replace_text(source, r"s#^ +##", "s# +,#,#")
             return cause, change, hint

@@ -5,19 +5,19 @@ keyframe (two columns) stay as they are. The result is a new file.
 """
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def change_columns(source: str, program: str, **variables: str) -> str:
-    """Return an awk line that changes the columns of every row with a box.
+def change_columns(source: str, program: str, *, only: str = "NF>2") -> str:
+    """Return an awk line that changes the columns of rows with a box.
 
     Args:
         source: the file.
         program: awk statements over ``$3``..``$6`` (box), ``$7`` (class), ``$8`` (score).
-        variables: awk variables that the statements use.
+        only: awk condition of the rows to change.
     """
-    settings = "".join(f" -v {name}={shlex.quote(value)}" for name, value in variables.items())
-    return f"awk -F, -v OFS=,{settings} 'NF>2 {{{program}}} 1' {in_out(source)}"
+    return f"awk -F, -v OFS=, '{only} {{{program}}} 1' {in_out(source)}"
 
 
 def change_times(source: str, program: str) -> str:
@@ -34,6 +34,27 @@ def replace_text(source: str, *expressions: str) -> str:
 def without_copies(source: str) -> str:
     """Return a line that keeps the first of rows with the same video, time, box and class."""
     return f"awk -F, '!seen[$1,$2,$3,$4,$5,$6,$7]++' {in_out(source)}"
+
+
+def without_flat_boxes(source: str) -> str:
+    """Return a line that drops boxes without area, and inverted ones."""
+    return f"awk -F, 'NF==2 || ($3<$5 && $4<$6)' {in_out(source)}"
+
+
+def without_videos(source: str, names: Sequence[str]) -> str:
+    """Return a line that drops the rows of some videos."""
+    condition = " && ".join(f'$1 != "{name}"' for name in names)
+    return f"awk -F, {shlex.quote(condition)} {in_out(source)}"
+
+
+def without_videos_of(source: str, other: str) -> str:
+    """Return a line that drops the rows of videos that another file names."""
+    return f"awk -F, 'NR==FNR {{other[$1]; next}} !($1 in other)' {shlex.quote(other)} {in_out(source)}"
+
+
+def without_early_rows(source: str) -> str:
+    """Return a line that drops rows with a time before 0."""
+    return f"awk -F, '$2 >= 0' {in_out(source)}"
 
 
 def without_first_row(source: str) -> str:

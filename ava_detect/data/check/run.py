@@ -23,7 +23,15 @@ from ava_detect.data.check.group import Group
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.label_maps import look_at_evaluated
 from ava_detect.data.check.load import Loader, Options, Thing, Watch, told_kind
-from ava_detect.data.check.names import Media, compare_names, compare_times, start_of_media, unused_media
+from ava_detect.data.check.names import (
+    Media,
+    compare_names,
+    compare_times,
+    file_names_as_ids,
+    missing_names,
+    start_of_media,
+    unused_media,
+)
 from ava_detect.data.check.row_files import RowFile, with_row_texts
 from ava_detect.data.check.scores import look_at_scores
 from ava_detect.data.check.splits import compare_splits
@@ -96,10 +104,12 @@ def _add_summary(report: Report, source: str, text: str) -> None:
 
 
 def _rows(group: Group) -> Iterator[Finding]:
+    videos = group.all_videos()
+    pictures = {name: (facts.info.width, facts.info.height) for name, facts in videos.items()}
     for file in group.rows:
         yield from look_at_times(file, valid=group.valid)
         if file.kind is not Kind.EXCLUSIONS:
-            yield from look_at_boxes(file)
+            yield from look_at_boxes(file, pictures=pictures)
             yield from look_at_classes(file, group.label_map)
         if file.kind in (Kind.PREDICTIONS, Kind.BOXES):
             yield from look_at_scores(file, group.label_map)
@@ -152,11 +162,16 @@ def _share_videos(first: RowFile, second: RowFile) -> bool:
 
 
 def _media(group: Group) -> Iterator[Finding]:
-    files = group.of(Kind.TRUTH, Kind.PREDICTIONS, Kind.BOXES)
+    files = [file for kind in (Kind.TRUTH, Kind.PREDICTIONS, Kind.BOXES) for file in group.of(kind)]
     media = group.media()
-    for source in media:
+    if not media:
         for file in files:
-            yield from compare_names(file, source)
+            yield from file_names_as_ids(file)
+    for source in media:
+        known: set[str] = set()
+        for file in files:
+            yield from compare_names(file, source, known=known)
+            known |= missing_names(file, source)
             yield from compare_times(file, source, _start(group, file, source))
         if files:
             yield from unused_media(files, source)
@@ -192,7 +207,7 @@ def _settings(group: Group) -> Iterator[Finding]:
     if label_map is None:
         if group.has_data:
             message = "no label map; class ids are only checked to count from 1"
-            yield Finding("no-label-map", group.data_source, message)
+            yield Finding("no-label-map", group.data_source, message, hint="Give one: --labels FILE")
         return
     if group.cfg is not None and group.has_data:
         yield from configs.compare_num_classes(group.cfg, group.config_source, label_map)

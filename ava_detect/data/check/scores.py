@@ -29,6 +29,10 @@ def look_at_scores(file: RowFile, label_map: LabelMap | None = None) -> Iterator
     for found in look_at_detections(table, label_map or load_label_map("v2.2-80")):
         if found.code in codes:
             places = (Place(table.source, found.line),) if found.line else (_first_place(file),)
+            if codes[found.code] == "equal-box-scores":
+                message = f"all {len(table):,} boxes have score {table.scores[0]:g}; no threshold can choose"
+                yield Finding("equal-box-scores", table.source, message, found.count, places)
+                continue
             yield Finding(
                 codes[found.code], table.source, without_place(found.message, table.source),
                 found.count, places, found.hint,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ava_detect.data.check import remedies
 from ava_detect.data.check.classes import name_of
 from ava_detect.data.check.finding import Finding, Place, some
 from ava_detect.data.check.row_files import RowFile, named
@@ -26,7 +27,9 @@ def compare_splits(first: RowFile, second: RowFile, label_map: LabelMap | None) 
             f"{len(shared):,} of its {len(second.table.video_names):,} videos are also in {first.source}: "
             f"{named(shared)}; results on them say nothing"
         )
-        yield Finding("split-overlap", second.source, message, len(shared), _first_place(second, shared))
+        hint = remedies.without_videos_of(second.source, first.source)
+        place = _first_place(second, shared)
+        yield Finding("split-overlap", second.source, message, len(shared), place, hint)
     ids, others = (set(np.unique(file.table.action_ids).tolist()) for file in (first, second))
     if not ids or not others:
         return

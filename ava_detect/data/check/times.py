@@ -55,7 +55,8 @@ def _about_times(
 
 
 def _negative(file: RowFile, times: np.ndarray) -> Iterable[Finding]:
-    yield from _about_times("negative-times", file, times < 0, "{count} have a time before 0")
+    hint = remedies.without_early_rows(file.source)
+    yield from _about_times("negative-times", file, times < 0, "{count} have a time before 0", hint)
 
 
 def _too_late(file: RowFile, times: np.ndarray) -> Iterable[Finding]:

@@ -1,6 +1,7 @@
 """One video: does it decode to its end, how long is it really, at what rate, and what is odd about it?"""
 
 import logging
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,7 +120,10 @@ def _length(facts: VideoFacts) -> Iterator[Finding]:
         return
     if abs(stated - facts.length_s) > max(_LENGTH_ERROR_S, _LENGTH_ERROR * stated):
         message = f"it says to be {clock(stated)} long, its frames are {clock(facts.length_s)}"
-        yield _about(facts, "video-length", message)
+        path = facts.path
+        fixed = path.with_name(f"{path.stem}_fixed{path.suffix}")
+        hint = f"ffmpeg -i {shlex.quote(str(path))} -c copy {shlex.quote(str(fixed))}"
+        yield _about(facts, "video-length", message, hint)
 
 
 def _pauses(facts: VideoFacts) -> Iterator[Finding]:

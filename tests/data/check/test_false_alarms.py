@@ -146,5 +146,20 @@ def test_boxes_a_little_over_the_edge_are_a_note(data):
     assert note.severity is Severity.NOTE
 
 
+def test_everything_in_one_folder(data):
+    for path in (*data.videos.iterdir(), *(data.folder / "annotations").iterdir()):
+        path.rename(data.folder / path.name)
+    data.videos.rmdir()
+    (data.folder / "annotations").rmdir()
+    report = data.check()
+    assert report.findings == []
+    assert len(report.subjects) == 6
+
+
+def test_predictions_on_a_few_keyframes_without_truth(data):
+    data.edit(data.val, lambda row: None if row[1] == "0003" else row)
+    assert check(data.val, data.predictions).findings == []
+
+
 def test_nothing_given_gives_an_empty_report():
     assert check_things([]).subjects == []

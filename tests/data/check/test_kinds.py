@@ -100,6 +100,7 @@ def test_what_is_nothing_of_this_says_what_it_is(content, words, tmp_path):
     [
         (["annotations/train.csv"], Kind.DATA_SET),
         (["train.csv", "videos/a.mp4"], Kind.DATA_SET),
+        (["train.csv", "a.mp4"], Kind.DATA_SET),
         (["train.csv", "labels.pbtxt"], Kind.ANNOTATIONS),
         (["a.mp4", "notes.txt"], Kind.VIDEOS),
         (["cam1/img_00001.jpg"], Kind.FRAMES),

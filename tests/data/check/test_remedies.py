@@ -13,8 +13,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def divided(row: Row) -> Row:
-    return columns(x1=scaled(1920), x2=scaled(1920), y1=scaled(1080), y2=scaled(1080))(row) or row
+def in_pixels(row: Row) -> Row:
+    """The row in pixels of the videos, whose pictures are 320 x 256."""
+    return columns(x1=scaled(320), x2=scaled(320), y1=scaled(256), y2=scaled(256))(row) or row
 
 
 def to_width_and_height(row: Row) -> Row:
@@ -32,7 +33,8 @@ def y_first(row: Row) -> Row:
 
 
 ROWS: list[tuple[str, Change]] = [
-    ("pixels", divided),
+    ("pixels", in_pixels),
+    ("pixels", columns(x1=scaled(100), x2=scaled(100), y1=scaled(100), y2=scaled(100))),
     ("inverted", to_width_and_height),
     ("inverted", to_centre),
     ("y-before-x", y_first),
@@ -42,6 +44,12 @@ ROWS: list[tuple[str, Change]] = [
     ("behind-end", columns(time=lambda time: 1000 * int(time))),
     ("names-differ", columns(video=lambda video: f"my videos/{video}.mp4")),
     ("names-differ", columns(video=lambda video: f"  {video} ")),
+]
+ADDED: list[tuple[str, Row]] = [
+    ("flat-truth", ["cam1", "0003", "0.2", "0.2", "0.2", "0.9", "1", "0"]),
+    ("negative-times", ["cam1", "-3", "0.2", "0.2", "0.4", "0.9", "1", "0"]),
+    ("split-overlap", ["cam1", "0003", "0.2", "0.2", "0.4", "0.9", "1", "0"]),
+    ("video-missing", ["cam9", "0003", "0.2", "0.2", "0.4", "0.9", "1", "0"]),
 ]
 FILES: list[tuple[str, Callable[[str], str]]] = [
     ("row-header", lambda text: "video,time,a,b,c,d,e,f\n" + text),
@@ -74,6 +82,16 @@ def test_a_line_for_rows_brings_back_what_was_there(code, spoil, data):
     assert data.check().faults == []
 
 
+@pytest.mark.parametrize(("code", "row"), ADDED, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_line_drops_rows_that_are_of_no_use(code, row, data):
+    file = data.val if code == "split-overlap" else data.train
+    before = data.rows(file)
+    data.write(file, [*before, row])
+    line = only(data.check(), code).hint.splitlines()[-1]
+    subprocess.run(["sh", "-c", line], check=True, timeout=30)
+    assert data.rows(file.with_name(f"{file.stem}_fixed.csv")) == before
+
+
 @pytest.mark.parametrize(("code", "spoil"), FILES, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_line_for_a_file_brings_back_what_was_there(code, spoil, data):
     before = data.train.read_text()
@@ -84,7 +102,7 @@ def test_a_line_for_a_file_brings_back_what_was_there(code, spoil, data):
 
 def test_rows_that_only_name_a_keyframe_stay_as_they_are(data):
     rows = data.rows(data.train)
-    data.write(data.train, [["cam1", "0005"], *map(divided, rows)])
+    data.write(data.train, [["cam1", "0005"], *map(in_pixels, rows)])
     type_the_hint(data, "pixels")
     assert data.rows(data.train)[0] == ["cam1", "0005"]
 
@@ -93,7 +111,7 @@ def test_file_names_with_spaces_and_quotes_are_quoted(data, tmp_path):
     from ava_detect.data.check import check_things
 
     path = tmp_path / "it's mine.csv"
-    data.write(path, [divided(row) for row in data.rows(data.train)])
+    data.write(path, [in_pixels(row) for row in data.rows(data.train)])
     line = only(check_things([str(path)]), "pixels").hint.splitlines()[-1]
     subprocess.run(["sh", "-c", line], check=True, timeout=30)
     assert check_things([str(tmp_path / "it's mine_fixed.csv")]).faults == []

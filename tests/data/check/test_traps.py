@@ -63,6 +63,19 @@ def test_times_and_names_that_two_files_do_not_share(data):  # mmaction2 1140
     assert "'videos/cam5.mp4'" in finding.message
 
 
+def test_ids_that_are_file_names_are_noted_before_there_are_videos(data):
+    data.edit(data.train, columns(video=lambda video: f"clips/{video}.mp4"))
+    note = only(check(data.train), "file-names-as-ids")
+    assert "'clips/cam1.mp4', " in note.message
+    assert note.message.endswith("expected like 'cam1'")
+
+
+def test_predictions_on_many_keyframes_without_truth(data):
+    data.edit(data.val, lambda row: None if int(row[1]) > 2 else row)
+    report = check(data.val, data.predictions)
+    assert "6 of 12 predicted keyframes are not in" in only(report, "keyframes-without-truth").message
+
+
 def test_seven_images_and_keyframes_far_behind_them(data, write_frames):  # SlowFast 707
     report = check(data.train, write_frames(7))
     assert re.search(
@@ -127,7 +140,7 @@ def test_proposals_that_lack_keyframes(data, tmp_path):
 def test_frames_from_another_ffmpeg(data, write_frames):  # SlowFast 112, LFB 29; mmaction2 534, 806, 1707
     report = check(data.train, data.videos, write_frames(174))
     finding = only(report, "frame-count")
-    assert "cam1: 174 frames, expected 180 (30 for each of 6.0 s) (and 3 more videos)" in finding.message
+    assert "cam1: 174 frames, expected 180 (30 for each of 6.0 s) (and 3 more)" in finding.message
     assert "-r behind -i" in finding.hint
     assert codes(report) == {"frame-count"}
 

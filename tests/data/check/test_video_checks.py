@@ -112,7 +112,7 @@ def test_what_is_wrong_with_many_videos_is_said_once(data):
     report = data.check()
     finding = only(report, "video-unreadable")
     assert finding.message.startswith("not a video that FFmpeg can read")
-    assert finding.message.endswith("(and 2 more videos)")
+    assert finding.message.endswith("(and 2 more)")
     assert finding.count == 3
     assert [Path(place.file).name for place in finding.places] == ["cam1.mp4", "cam2.mp4", "cam3.mp4"]
     assert codes(report) == {"video-unreadable"}
