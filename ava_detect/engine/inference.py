@@ -17,8 +17,8 @@ def prepare_for_inference(model: nn.Module, device: torch.device, precision: str
     """Return ``model`` as a function that runs on ``device`` without gradients.
 
     Args:
-        model: changed in place: evaluation mode, on the device. The plain layout: on CPUs, channels last makes
-            torch 2.14 overrun memory in convolutions with a temporal stride of 8, as lateral connections have.
+        model: changed in place: evaluation mode, on the device. In the plain layout: on CPUs, channels last
+            makes torch 2.14 overrun memory in convolutions with a temporal stride of 8, which laterals have.
         device: where to run.
         precision: fp32, bf16 or fp16; the latter two by autocast.
     """
