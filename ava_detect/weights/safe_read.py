@@ -34,10 +34,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ava_detect.weights.data_pickle import (
+from ava_detect.weights.data_pickle import DataUnpickler
+from ava_detect.weights.pickle_names import (
     ArrayRecord,
     DamagedPickle,
-    DataUnpickler,
     RefusedPickle,
     StorageRecord,
     TensorRecord,
