@@ -60,7 +60,7 @@ def test_what_a_kind_costs_is_the_ap_without_it(result):
 
 def test_box_recall_is_the_share_of_persons_with_a_box(result, write_rows):
     boxes = write_rows(
-        "b.csv", ["v,902,0,0,.4,1,,.95", "v,902,.5,0,.9,1,,.6", "v,904,.02,0,.4,1,,.75", "x,1,0,0,1,1,,1"]
+        "b.csv", ["v,902,0,0,.4,1,,.95", "v,902,.5,0,.9,1,,.6", "v,904,.02,0,.4,1,,.7", "x,1,0,0,1,1,,1"]
     )
     recall = box_recall(result, read_boxes(boxes))
     assert (recall.num_persons, recall.num_boxes) == (5, 3)
