@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
+from ava_detect.cli.number_types import seconds
 from ava_detect.cli.overrides import add_set_flag, overrides_from
 from evaluation.errors import UsageError
 
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_set_flag(options)
     options.add_argument(
         "--start-second",
-        type=float,
+        type=seconds,
         metavar="S",
         help="time of the annotations at which the videos begin: 900 for AVA's 15-minute cuts "
         "(default: from the data)",

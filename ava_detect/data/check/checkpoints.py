@@ -5,7 +5,7 @@ The only check that needs torch; it is imported here and nowhere else in this pa
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ava_detect.weights.safe_read import Checkpoint
 
-_PROPOSAL_KEY = re.compile(r"(.+),(\d+(?:\.\d+)?)", re.ASCII)
+_PROPOSAL_KEY = re.compile(r"(.+),(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
 _DETECTOR_PARTS = ("backbone.bottom_up.", "proposal_generator.")
 _CLASSIFIERS = re.compile(
     r"(.*\.)?(head\.projection|fc_cls|cls_head\.fc_cls|bbox_head\.fc_cls|proj|pred)\.weight|pred_w"
@@ -64,7 +64,7 @@ def read_checkpoint_facts(path: Path) -> CheckpointFacts:
     try:
         checkpoint = read_checkpoint(path)
         if checkpoint.tensors and all(map(_PROPOSAL_KEY.fullmatch, checkpoint.tensors)):
-            arrays = {name: tensor.numpy() for name, tensor in checkpoint.tensors.items()}
+            arrays = {name: tensor.double().numpy() for name, tensor in checkpoint.tensors.items()}
             facts.proposals, found = _proposals(str(path), arrays)
             facts.findings += found
             return facts
@@ -101,20 +101,13 @@ def _describe(facts: CheckpointFacts, checkpoint: "Checkpoint") -> None:
     try:
         publisher = publisher_of(checkpoint).name
     except WeightsError:
-        if not any(
-            name.startswith(("backbone.bottom_up.", "proposal_generator.")) for name in checkpoint.tensors
-        ):
+        if not any(name.startswith(_DETECTOR_PARTS) for name in checkpoint.tensors):
             raise
         facts.summary = f"person detector of Detectron2, {size}"
         return
     facts.num_classes = facts.num_classes or _classifier_rows(checkpoint.tensors)
     classes = f", {facts.num_classes} classes" if facts.num_classes else ""
     facts.summary = f"{publisher}{classes}, {size}"
-
-
-_CLASSIFIERS = re.compile(
-    r"(.*\.)?(head\.projection|fc_cls|cls_head\.fc_cls|bbox_head\.fc_cls|proj|pred)\.weight|pred_w"
-)
 
 
 def _classifier_rows(tensors: "dict[str, Tensor]") -> int:
@@ -156,7 +149,17 @@ def compare_with_config(facts: CheckpointFacts, cfg: Config, config_source: str)
 
 
 def compare_label_map(facts: CheckpointFacts, label_map: LabelMap) -> Iterator[Finding]:
-    """Compare the classifier with a label map; a background row may come on top."""
+    """Compare the classes inside a checkpoint, or else the classifier's rows, with a label map.
+
+    A background row may come on top of the rows; AVA's 60 evaluated classes are some of a model's 80.
+    """
+    if facts.label_map is not None:
+        inside = dict(zip(facts.label_map.ids, facts.label_map.names, strict=True))
+        others = [i for i, name in zip(label_map.ids, label_map.names, strict=True) if inside.get(i) != name]
+        if others:
+            message = f"{len(others)} classes of {label_map.source} are not in it, or others: {some(others)}"
+            yield Finding("checkpoint-classes", facts.source, message, len(others))
+        return
     highest = max(label_map.ids)
     if facts.num_classes and facts.num_classes not in (len(label_map), highest, highest + 1):
         message = (
@@ -177,7 +180,7 @@ def _proposals(source: str, arrays: dict[str, np.ndarray]) -> tuple[RowFile, lis
             continue
         if match[2].isdigit() and len(match[2]) < 4:
             unpadded.append(key)
-        for values in array.astype(np.float64).tolist():
+        for values in array.tolist():
             score = values[4] if len(values) == 5 else 1.0
             rows.append(ActionRow(match[1], float(match[2]), tuple(values[:4]), NO_CLASS, score))
     findings = []
@@ -193,4 +196,5 @@ def _proposals(source: str, arrays: dict[str, np.ndarray]) -> tuple[RowFile, lis
         findings.append(Finding("proposal-keys", source, message, len(unpadded)))
     if not rows:
         findings.append(Finding("empty", source, "no boxes in it"))
-    return RowFile(Kind.BOXES, table_of_rows(rows, source=source)), findings
+    table = table_of_rows(rows, source=source)
+    return RowFile(Kind.BOXES, replace(table, lines=np.zeros(len(rows), np.int32))), findings

@@ -6,7 +6,7 @@ Layouts that the field uses: ``FOLDER/VIDEO/VIDEO_000001.jpg`` (PySlowFast, Slow
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,15 @@ class FrameSet:
         return f"{sum(map(len, self.folders.values())):,} frames of {len(self.folders):,} videos"
 
 
-def read_frames(source: Path, *, open_all: bool = True) -> FrameSet:
+def read_frames(
+    source: Path, *, open_all: bool = True, on_folder: Callable[[int, int], None] = lambda _done, _total: None
+) -> FrameSet:
     """Read the names of all frames, and the first and last bytes of their files.
 
     Args:
         source: a folder of folders, or of one video's frames.
         open_all: look into every file; otherwise at sizes only.
+        on_folder: called with the folders that are read and how many there are, for progress.
 
     Raises:
         OSError: a folder cannot be read.
@@ -78,7 +81,10 @@ def read_frames(source: Path, *, open_all: bool = True) -> FrameSet:
     with os.scandir(source) as entries:
         inside = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     paths = [source / name for name in inside] or [source]
-    folders = [_read_folder(path, open_all) for path in paths]
+    folders = []
+    for path in paths:
+        folders.append(_read_folder(path, open_all))
+        on_folder(len(folders), len(paths))
     return FrameSet(str(source), {folder.video_id: folder for folder in folders})
 
 

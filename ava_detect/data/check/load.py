@@ -53,6 +53,8 @@ class Options:
 
 def told_kind(thing: Thing) -> Kind | Finding:
     """Return what a thing is, or the finding that nothing can be made of it."""
+    if "\0" in thing.path:
+        return Finding("absent", thing.path, "no file can have this name: it holds a NUL character")
     if thing.kind is not None:
         return thing.kind
     path = Path(thing.path)
@@ -60,7 +62,7 @@ def told_kind(thing: Thing) -> Kind | Finding:
         if not path.exists():
             return _kind_of_name(thing.path)
         told = tell_kind(path)
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+    except (OSError, UnicodeEncodeError) as error:  # the latter: a lone surrogate in the name
         return _unreadable(thing.path, error)
     if told.kind is Kind.UNKNOWN:
         return Finding("unknown", thing.path, told.reason, hint=told.hint)
@@ -75,7 +77,7 @@ def _kind_of_name(name: str) -> Kind | Finding:
     return Finding("absent", name, f"no such file.{_nearby(Path(name))}")
 
 
-def _unreadable(path: str, error: Exception) -> Finding:
+def _unreadable(path: str, error: OSError | UnicodeEncodeError) -> Finding:
     reason = getattr(error, "strerror", None) or str(error)
     return Finding("unreadable", path, f"cannot be read ({reason})")
 
@@ -114,7 +116,7 @@ class Loader:
         self._seen.add(key)
         try:
             self._load(path, kind, split)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             self._report.subjects.append(Subject(path, kind.value))
             self._report.findings.append(_unreadable(path, error))
 
@@ -204,7 +206,10 @@ class Loader:
         return findings
 
     def _frames(self, path: str) -> None:
-        frames = read_frames(Path(path), open_all=self._options.decode)
+        def on_folder(done: int, total: int) -> None:
+            self._watch(path, done, total)
+
+        frames = read_frames(Path(path), open_all=self._options.decode, on_folder=on_folder)
         self._group.frames.append(frames)
         self._say(path, Kind.FRAMES, frames.summary(), [])
 

@@ -78,9 +78,12 @@ def check_things(
 
 
 def _groups(told: list[tuple[str, Kind]]) -> list[list[tuple[str, Kind]]]:
-    """Put everything together, unless several data sets are there: then each by itself, and the rest."""
+    """Put everything together, unless several data sets are there: then each by itself, and the rest.
+
+    A configuration and a folder may be the same data set, or a model and its data.
+    """
     sets = [member for member in told if member[1] in _WHOLE_SETS]
-    if len(sets) <= 1:
+    if len({kind for _, kind in sets}) == len(sets):
         return [told] if told else []
     rest = [member for member in told if member not in sets]
     return [[member] for member in sets] + ([rest] if rest else [])
@@ -222,5 +225,5 @@ def _checkpoints(group: Group) -> Iterator[Finding]:
             cfg, source = facts.config, "the configuration inside it"
         if cfg is not None:
             yield from compare_with_config(facts, cfg, source)
-        elif group.label_map is not None:
+        if group.label_map is not None:
             yield from compare_label_map(facts, group.label_map)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +163,29 @@ def test_a_checkpoint_with_another_number_of_classes_than_the_label_map(data, tm
     data.label_map.write_text(label_map_text([f"action {k}" for k in range(9)]))
     report = check(path, data.label_map)
     assert "its classifier has 6 classes" in only(report, "checkpoint-classes").message
+
+
+def test_a_checkpoint_whose_classes_are_called_otherwise(tmp_path, tiny_cfg, tiny_model):
+    from ava_detect.weights import save_weights
+    from evaluation.label_map import load_label_map
+
+    def label_map(*names: str) -> Path:
+        (tmp_path / "labels.pbtxt").write_text(label_map_text(names))
+        return tmp_path / "labels.pbtxt"
+
+    six = ("fall", "sit", "stand", "walk", "wave", "jump")
+    path = tmp_path / "tiny.safetensors"
+    save_weights(tiny_model, path, config=tiny_cfg, label_map=load_label_map(label_map(*six)))
+    assert check(path, label_map(*six)).findings == []
+    assert check(path, label_map(*six[:4])).findings == []  # those that are evaluated
+    report = check(path, label_map("fall", "sit", "run", "walk"))
+    assert "1 classes of" in only(report, "checkpoint-classes").message
+
+
+def test_a_models_configuration_is_held_against_a_folders_label_map(data):
+    report = check(data.folder, "ava/slowfast_8x8_r50")
+    assert "MODEL.NUM_CLASSES is 80" in only(report, "num-classes").message
+    assert check(data.folder, "ava/slowfast_8x8_r50", overrides=("MODEL.NUM_CLASSES", "5")).faults == []
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):

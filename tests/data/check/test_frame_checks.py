@@ -49,6 +49,12 @@ def test_the_frames_of_one_video_are_told_too(frames):
     assert report.subjects[0].kind == "frames"
 
 
+def test_progress_is_told_by_the_folder(frames):
+    seen: list[tuple[str, float, float]] = []
+    check_things([str(frames.parent)], watch=lambda label, done, total: seen.append((label, done, total)))
+    assert seen == [(str(frames.parent), 1, 1)]
+
+
 def test_gaps_are_counted_and_the_first_is_named(frames):
     for number in (7, 8, 30):
         (frames / f"img_{number:05d}.jpg").unlink()

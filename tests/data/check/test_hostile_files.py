@@ -95,6 +95,14 @@ def test_impossible_names_are_not_there(name):
     assert finding.code in ("absent", "unreadable")
 
 
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.UNKNOWN])
+@pytest.mark.parametrize("name", ["a\0b", "nowhere/a.csv", "y" * 300])
+def test_impossible_names_in_any_role_are_findings(kind, name):
+    report = check_things([Thing(name, kind)])
+    assert len(report.subjects) >= 1
+    assert len(report.faults) >= 1
+
+
 def test_names_that_move_the_cursor_are_printed_without_doing_so(tmp_path, capsys):
     path = tmp_path / "a\x1b[2Jb.csv"
     path.write_text("x\x1b[1m,1\n")

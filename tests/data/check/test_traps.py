@@ -130,6 +130,13 @@ def test_proposals_whose_keys_mmaction2_does_not_find(data, tmp_path):
     assert codes(report) == set()
 
 
+def test_rows_of_a_pickle_have_no_line_that_could_be_shown(tmp_path):
+    path = tmp_path / "proposals.pkl"
+    path.write_bytes(pickle.dumps({"cam1,0902": np.array([[10.0, 20.0, 300.0, 400.0, 0.9]] * 2)}))
+    finding = only(check(path), "pixels")
+    assert {(place.line, place.text) for place in finding.places} == {(0, "")}
+
+
 def test_proposals_that_lack_keyframes(data, tmp_path):
     path = tmp_path / "proposals.pkl"
     path.write_bytes(pickle.dumps({"cam5,0000": np.array([[0.1, 0.2, 0.3, 0.9, 0.99]])}))
