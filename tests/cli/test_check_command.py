@@ -48,7 +48,7 @@ def test_a_fault_shows_count_first_place_row_and_line_to_type(truth, capsys):
         f"FAULT  {truth}: 3 of 33 rows have a box that is not in [0, 1]; they look like pixels"
     )
     assert lines[3] == f"       {truth}:31  cam1,0030,768.000,0.100,1152.000,0.900,1,0"
-    assert lines[4].startswith("       Divide by width and height")
+    assert lines[4].startswith("       Divide by the picture's width and height (for example 1920x1080):")
     assert lines[5].startswith("       awk -F, ")
     assert lines[-1] == "1 fault"
 

@@ -87,10 +87,10 @@ def _division(file: RowFile, outside: np.ndarray, pictures: Mapping[str, tuple[i
         width = height = 100
     program = f"$3/={width}; $5/={width}; $4/={height}; $6/={height}"
     line = remedies.change_columns(table.source, program, only="NF>2 && ($5>1 || $6>1)")
-    sort = "of the videos" if known else "for example"
+    shown = f"{width}x{height}" if known else f"for example {width}x{height}"
     if width == height == 100:
         return f"If per cent, divide by 100; if pixels, by the picture's width and height:\n{line}"
-    return f"Divide by width and height of the picture, {sort} {width}x{height}:\n{line}"
+    return f"Divide by the picture's width and height ({shown}):\n{line}"
 
 
 def _order(file: RowFile, finite: np.ndarray) -> Iterable[Finding]:
