@@ -26,7 +26,7 @@ def prepare_for_inference(model: nn.Module, device: torch.device, precision: str
     if half and device.type == "cpu":
         for conv in model.get_submodule("laterals").modules():
             if isinstance(conv, nn.Conv3d):
-                conv.forward = _in_fp32(conv.forward)  # type: ignore[method-assign]
+                conv.forward = _in_fp32(conv.forward)  # type: ignore[assignment, method-assign]
 
     def score(clips: list[Tensor], rois: Tensor) -> Tensor:
         with torch.inference_mode(), torch.autocast(device.type, _DTYPES[precision], enabled=half):
