@@ -227,12 +227,13 @@ def _start(tiny_weights, boxes, cwd, *words):
     return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _wait_for_keyframes(journal: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
+def _wait_for_keyframes(process: subprocess.Popen, journal: Path, count: int) -> None:
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if journal.exists() and journal.read_bytes().count(b"\n") > count:
             return
-        time.sleep(0.005)
+        assert process.poll() is None, f"ended with {process.returncode}: {process.communicate()[1]}"
+        time.sleep(0.002)
     raise AssertionError(f"{journal} does not grow")
 
 
@@ -261,7 +262,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_undisturbed(
 ):
     boxes, whole = many_keyframes
     process = _start(tiny_weights, boxes, tmp_path)
-    _wait_for_keyframes(tmp_path / ".a.csv.journal", 20)
+    _wait_for_keyframes(process, tmp_path / ".a.csv.journal", 5)
     os.kill(process.pid, number)
     err = process.communicate(timeout=60)[1]
     if number == signal.SIGINT:
@@ -282,7 +283,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_undisturbed(
 def test_resume_refuses_other_settings(tiny_weights, predict, many_keyframes, tmp_path, capsys):
     boxes, _ = many_keyframes
     process = _start(tiny_weights, boxes, tmp_path)
-    _wait_for_keyframes(tmp_path / ".a.csv.journal", 20)
+    _wait_for_keyframes(process, tmp_path / ".a.csv.journal", 5)
     process.kill()
     process.communicate()
     assert predict("video.mp4", "--out", "a.csv", "--every", "0.5", "--resume", boxes=boxes) == 2
