@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,6 +143,13 @@ def _speed_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--precision", default="auto", help="auto, fp32, bf16, fp16 (default auto: half on CUDA, else fp32)"
     )
+    group.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino", "compile"),
+        default="auto",
+        help="what runs the action model (default auto: openvino on a CPU that has it, unless there are few "
+        "keyframes, else torch; docs/speed.md)",
+    )
     group.add_argument("--batch", type=positive_count, metavar="N", help="keyframes at once (default auto)")
 
 
@@ -175,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     if not infos:
         return conclude(outcomes)
     model, people = _load(args)
-    predictor = _predictor(args, model, people)
+    predictor = _predictor(args, model, people, infos.values())
     introduce(model, people, predictor, infos)
     with open_journal(args, place) as journal, graceful_interruption() as interruption:
         with Bars(args.every) as bars:
@@ -230,8 +238,12 @@ def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
     return model, people
 
 
-def _predictor(args: argparse.Namespace, model: ActionModel, people: People) -> Predictor:
+def _predictor(
+    args: argparse.Namespace, model: ActionModel, people: People, infos: Iterable[VideoInfo]
+) -> Predictor:
+    from ava_detect.engine.prediction import count_keyframes
     from ava_detect.engine.predictor import Predictor
+    from ava_detect.video.keyframes import KeyframeGrid
 
     if args.end is not None and args.end < args.start:
         raise UsageError(f"--end {args.end:g} lies before --start {args.start:g}")
@@ -245,6 +257,8 @@ def _predictor(args: argparse.Namespace, model: ActionModel, people: People) -> 
         person_thresh=_threshold(args, people) or 0.0,
         device=args.device,
         precision=args.precision,
+        backend=args.backend,
+        keyframes=count_keyframes(infos, KeyframeGrid(args.every, start=args.start, end=args.end)),
         batch=args.batch,
         track=args.track,
     )
@@ -285,6 +299,7 @@ def _header(
             track=args.track,
             precision=predictor.precision,
             device=str(predictor.device),
+            backend=predictor.backend,
         ),
     )
 

@@ -31,7 +31,7 @@ def introduce(model: ActionModel, people: People, predictor: Predictor, infos: d
     threshold = f", threshold {predictor.person_thresh:.2f}" if predictor.person_thresh else ""
     console.say(f"model    {model.description}")
     console.say(f"persons  {people.description}{threshold}")
-    console.say(f"device   {describe_device(predictor.device, predictor.precision)}")
+    console.say(f"device   {describe_device(predictor.device, predictor.precision)}, {predictor.backend}")
     for path, info in infos.items():
         length = console.clock(info.duration_s) if info.duration_s else "length unknown"
         rate = f", {float(info.fps):.5g} fps" if info.fps else ""

@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from ava_detect.config import Config, dump_config, load_config
 from ava_detect.engine.device import pick_device, pick_precision
 from ava_detect.engine.keyframe_clips import KeyframeClip
 from ava_detect.engine.predictor import FindPeople
-from ava_detect.models import build_model
+from ava_detect.models import SlowFast, build_model
 from ava_detect.output.records import DetectorFacts, ModelFacts, classes_of
 from ava_detect.weights import fetch_weights, find_weights, load_weights
 from ava_detect.weights.cache import file_digest
@@ -38,7 +36,7 @@ class ActionModel:
     """
 
     cfg: Config
-    network: nn.Module
+    network: SlowFast
     label_map: LabelMap
     description: str
     facts: ModelFacts

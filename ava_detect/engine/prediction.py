@@ -11,6 +11,7 @@ from ava_detect.engine.predictor import Predictor, VideoRun
 from ava_detect.output.journal import Journal
 from ava_detect.output.records import Header, Status
 from ava_detect.output.results import KeyframeResult
+from ava_detect.video.keyframes import KeyframeGrid
 from ava_detect.video.reader import VideoInfo, VideoReader
 from evaluation.errors import VideoError
 
@@ -51,6 +52,14 @@ def probe_videos(paths: Iterable[Path]) -> tuple[dict[Path, VideoInfo], list[Out
         except VideoError as error:
             failed.append(Outcome(path, "failed", str(error), error.hint))
     return infos, failed
+
+
+def count_keyframes(infos: Iterable[VideoInfo], grid: KeyframeGrid) -> int | None:
+    """Return how many keyframes videos have by the durations they state; None if one states none."""
+    durations = [info.duration_s for info in infos]
+    if None in durations:
+        return None
+    return sum(len(grid.up_to(duration)) for duration in durations if duration is not None)
 
 
 def predict_videos(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ava_detect.config import Config
 from ava_detect.engine.device import pick_device, pick_precision
@@ -25,7 +25,7 @@ from ava_detect.engine.inference import prepare_for_inference
 from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips
 from ava_detect.engine.prefetch import prefetch
 from ava_detect.engine.tracker import Tracker
-from ava_detect.models import split_pathways
+from ava_detect.models import SlowFast, split_pathways
 from ava_detect.output.results import KeyframeResult
 from ava_detect.video.clip_sampler import ClipSampler
 from ava_detect.video.keyframes import KeyframeGrid
@@ -35,6 +35,8 @@ from person_detector import PersonBoxes
 
 FindPeople = Callable[[str, Sequence[KeyframeClip]], Sequence[PersonBoxes]]
 """(video id, keyframes) -> the people on each, boxes in pixels of its ``image``."""
+
+_EXAMPLE_PX = 64  # a clip this large tells OpenVINO what the network does; real ones have any size
 
 
 class Predictor:
@@ -48,6 +50,8 @@ class Predictor:
         start, end: keyframes lie at start + k * every, up to and including ``end`` (None: the video's end).
         person_thresh: people below this score are dropped.
         device, precision: see ``pick_device`` and ``pick_precision``.
+        backend: what runs the network; see ``engine.inference``.
+        keyframes: how many there will be in all videos, if that is known; decides what backend "auto" is.
         batch: keyframes per forward pass; None: 1 on a CPU, 8 elsewhere.
         track: give the same person the same id through a video.
     """
@@ -55,7 +59,7 @@ class Predictor:
     def __init__(
         self,
         cfg: Config,
-        model: nn.Module,
+        model: SlowFast,
         find_people: FindPeople,
         *,
         every: float = 1.0,
@@ -64,6 +68,8 @@ class Predictor:
         person_thresh: float = 0.8,
         device: str = "auto",
         precision: str = "auto",
+        backend: str = "auto",
+        keyframes: int | None = None,
         batch: int | None = None,
         track: bool = True,
     ) -> None:
@@ -75,7 +81,12 @@ class Predictor:
         self.batch = batch or (1 if self.device.type == "cpu" else 8)
         self.sampler = ClipSampler(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
         self.num_classes = cfg.MODEL.NUM_CLASSES
-        self._model = prepare_for_inference(model, self.device, self.precision)
+        # optical flow, for the pathways that see it, comes along as two channels and need not be computed
+        example = split_pathways(torch.zeros(1, 5, cfg.DATA.NUM_FRAMES, _EXAMPLE_PX, _EXAMPLE_PX), cfg)
+        self._model = prepare_for_inference(
+            model, self.device, self.precision, backend, example=example, keyframes=keyframes
+        )
+        self.backend = self._model.backend
 
     def predict(self, path: str | Path) -> Iterator[KeyframeResult]:
         """Yield the results of one video in the order of time.
@@ -102,7 +113,7 @@ class Predictor:
             return np.zeros((0, self.num_classes), np.float32)
         clip = torch.stack([self._normalised(clips[n].frames) for n in occupied]).to(self.device)
         rois = torch.cat([_rois(row, clips[n], boxes[n]) for row, n in enumerate(occupied)]).to(self.device)
-        return self._model(split_pathways(clip, self.cfg), rois).float().cpu().numpy()
+        return self._model(split_pathways(clip, self.cfg), rois).cpu().numpy()
 
     def _normalised(self, frames: np.ndarray) -> Tensor:
         """Turn [T, H, W, 3] uint8 frames into the network's [3, T, H, W]."""

@@ -322,6 +322,7 @@ def _parse_settings(fields: Fields) -> Settings:
         track=fields.flag("track"),
         precision=fields.text("precision"),
         device=fields.text("device"),
+        backend=fields.text("backend"),
     )
 
 

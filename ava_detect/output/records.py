@@ -104,6 +104,7 @@ class Settings:
         track: whether people have ids.
         precision: "fp32", "bf16" or "fp16".
         device: "cpu", "cuda:0", "mps".
+        backend: what ran the action model: "torch", "openvino", "compile".
     """
 
     every_s: float = 1.0
@@ -115,6 +116,7 @@ class Settings:
     track: bool = True
     precision: str = "fp32"
     device: str = "cpu"
+    backend: str = "torch"
 
 
 @dataclass(frozen=True)
