@@ -7,19 +7,25 @@ from torch import Tensor
 
 
 class StoredNorm(Protocol):
-    """A batch norm that uses its running statistics; torch's and Detectron2's frozen one have these fields.
+    """What folding needs of a batch norm; torch's and Detectron2's frozen norms have these fields."""
 
-    Attributes:
-        weight, bias: [C] scale and shift, trained.
-        running_mean, running_var: [C] statistics of the training clips.
-        eps: added to the variance.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    running_mean: Tensor
-    running_var: Tensor
     eps: float
+
+    @property
+    def weight(self) -> Tensor:
+        """[C] scale, trained."""
+
+    @property
+    def bias(self) -> Tensor:
+        """[C] shift, trained."""
+
+    @property
+    def running_mean(self) -> Tensor | None:
+        """[C] mean of the training clips."""
+
+    @property
+    def running_var(self) -> Tensor | None:
+        """[C] variance of the training clips."""
 
 
 @torch.no_grad()
@@ -36,7 +42,12 @@ def fold_norm(weight: Tensor, bias: Tensor | None, norm: StoredNorm) -> tuple[Te
 
     Returns:
         Weight, in the shape and memory format of the given one, and bias [C_out], both of its type.
+
+    Raises:
+        ValueError: the norm has no running statistics.
     """
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("a norm that takes its statistics from each batch cannot be folded")
     scale = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
     shift = norm.bias.double() - norm.running_mean.double() * scale
     if bias is not None:

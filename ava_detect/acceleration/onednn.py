@@ -40,9 +40,8 @@ class FusedConvolution(nn.Module):
         self._geometry = (conv.padding, conv.stride, conv.dilation, conv.groups)
         self._relu = relu
         self._bias = None if conv.bias is None else conv.bias.detach()
-        self._weight = (
-            conv.weight.detach()
-        )  # not a parameter: nn.Module cannot move or copy it as oneDNN has it
+        # Not a parameter: nn.Module cannot move or copy it as oneDNN has it.
+        self._weight = conv.weight.detach()
         self._arranged_for: torch.Size | None = None
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
@@ -74,6 +73,9 @@ def widen_strided_kernels(network: nn.Module) -> None:
     with a stride of 8, between the pathways of SlowFast 4x16) in bf16 on CPUs with AMX, and overwrites the
     memory behind it. PyTorch 2.14 and OpenVINO 2026.4 have that oneDNN; oneDNN's pull request 5494 mends it.
     Pointwise convolutions take another way and are left alone.
+
+    Raises:
+        ValueError: a convolution's padding is a word; numbers are expected.
     """
     for conv in network.modules():
         if not isinstance(conv, nn.Conv3d) or max(conv.kernel_size) == 1:
@@ -83,6 +85,8 @@ def widen_strided_kernels(network: nn.Module) -> None:
             for kernel, stride in zip(conv.kernel_size, conv.stride, strict=True)
         ]
         if any(zeros):
+            if isinstance(conv.padding, str):
+                raise ValueError(f"padding {conv.padding!r}: numbers are expected")
             t, h, w = zeros
             conv.weight = nn.Parameter(F.pad(conv.weight.detach(), (w, w, h, h, t, t)), requires_grad=False)
             conv.kernel_size = tuple(k + 2 * z for k, z in zip(conv.kernel_size, zeros, strict=True))

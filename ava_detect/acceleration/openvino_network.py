@@ -68,6 +68,10 @@ class OpenVinoNetwork:
         shapes: of the inputs, -1 where the size is free.
         precision: "fp32" or "bf16".
 
+    Attributes:
+        precision: "fp32" or "bf16", as it is computed; not what was asked for where the CPU cannot do that.
+        threads: how many it uses.
+
     Raises:
         MissingDependencyError: OpenVINO is not installed.
         AvaDetectError: it cannot run this network.
@@ -82,9 +86,8 @@ class OpenVinoNetwork:
         precision: str,
     ) -> None:
         openvino = import_openvino()
-        hint = _PRECISION_HINTS[precision]
         settings = {
-            "INFERENCE_PRECISION_HINT": hint,
+            "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
@@ -97,9 +100,11 @@ class OpenVinoNetwork:
             raise AvaDetectError(
                 f"OpenVINO cannot run the network: {''.join(reason)}", hint="Leave it out: --backend torch"
             ) from error
+        self.threads: int = compiled.get_property("INFERENCE_NUM_THREADS")
         used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if used != hint:
-            _log.warning("OpenVINO computes in %s: this CPU has nothing for %s", used, precision)
+        self.precision = {hint: name for name, hint in _PRECISION_HINTS.items()}.get(used, used)
+        if self.precision != precision:
+            _log.warning("OpenVINO computes in %s; this CPU has nothing for %s", used, precision)
         self._request = compiled.create_infer_request()
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
