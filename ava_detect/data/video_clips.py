@@ -65,15 +65,16 @@ def read_video_clip(
     pictures = _Pictures(resize)
     if not index.why_sequential:
         try:
-            _read_by_jumps(path, index, wanted, pictures, threads=threads)
+            for place, image in decode_frames(path, index, wanted, threads=threads):
+                pictures.add(place, image)
             return pictures.clip(frame_idx)
-        except _NotReached:
+        except NotReachedError:
             logger.debug("%s: frames %d to %d cannot be sought", path, wanted[0], wanted[-1])
     _read_from_beginning(path, index, wanted, pictures)
     return pictures.clip(frame_idx)
 
 
-class _NotReached(Exception):
+class NotReachedError(Exception):
     """Decoding cannot begin where it should; the caller reads from further back."""
 
 
@@ -93,9 +94,24 @@ class _Pictures:
         return Clip(np.stack([self._resized[place] for place in frame_idx]), self._full_shape)
 
 
-def _read_by_jumps(
-    path: Path, index: VideoIndex, wanted: Sequence[int], pictures: _Pictures, *, threads: int
-) -> None:
+def decode_frames(
+    path: Path, index: VideoIndex, wanted: Sequence[int], *, threads: int = 1
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Decode some frames of a video that can be sought, one after the other.
+
+    Args:
+        path: the file.
+        index: of the file as it is now, with frames.
+        wanted: places in presentation order, ascending, each once.
+        threads: of the decoder; 0 lets FFmpeg choose.
+
+    Yields:
+        Place and picture [H, W, 3] uint8, BGR, upright.
+
+    Raises:
+        VideoError: the file cannot be opened, or is damaged where a frame is wanted.
+        NotReachedError: decoding cannot begin in the middle there; ``VideoReader`` gets at the frame.
+    """
     to_bgr = BgrConverter(*index.stored_size)
     with open_container(path) as container:
         stream = find_video_stream(container, path)
@@ -104,7 +120,7 @@ def _read_by_jumps(
         context.options = {**context.options, "max_pixels": str(MAX_PIXELS)}
         for places in _stretches(index, wanted):
             for place, decoded in _decode_stretch(container, stream, index, places, path):
-                pictures.add(place, to_bgr(decoded))
+                yield place, to_bgr(decoded)
 
 
 def _stretches(index: VideoIndex, wanted: Sequence[int]) -> list[list[int]]:
@@ -125,7 +141,7 @@ def _decode_stretch(
 
     Raises:
         VideoError: the data are damaged there.
-        _NotReached: decoding cannot begin there.
+        NotReachedError: decoding cannot begin there.
     """
     start = _seek(container, stream, index, index.key_before(places[0]))
     # What a stream calls a keyframe may be the beginning of a gradual refresh, which gives no frame for a
@@ -137,7 +153,7 @@ def _decode_stretch(
         if decoded.pts is not None and decoded.pts < start:
             continue  # a leading frame, which refers to what was not decoded
         if decoded.interlaced_frame:
-            raise _NotReached  # it takes its neighbours to make a picture of it
+            raise NotReachedError  # it takes its neighbours to make a picture of it
         if decoded.pts != index.pts[place]:
             break
         if place == awaited[0]:
@@ -146,7 +162,7 @@ def _decode_stretch(
             return
         place += 1
     if place == first and decoder.damage is None:
-        raise _NotReached
+        raise NotReachedError
     raise VideoError(
         f"{path}: damaged at {index.times[place]:.2f} s ({decoder.damage or 'a frame is missing'});"
         f" the frame at {index.times[awaited[0]]:.2f} s was wanted"
@@ -161,9 +177,9 @@ def _seek(container: InputContainer, stream: VideoStream, index: VideoIndex, key
         first = next(container.demux(stream), None)
         container.seek(stamp, stream=stream)  # the packet that was looked at is gone
     except av.FFmpegError as error:
-        raise _NotReached from error
+        raise NotReachedError from error
     if first is None or not first.is_keyframe or first.pts is None or first.pts > index.key_pts[key]:
-        raise _NotReached
+        raise NotReachedError
     return first.pts
 
 

@@ -14,7 +14,7 @@ import logging
 import os
 import zipfile
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +73,31 @@ def build_index(path: Path) -> VideoIndex:
     Raises:
         VideoError: the file is missing, is no video, or holds no frame that can be decoded.
     """
+    index = index_of_packets(path)
+    if not index.why_sequential:
+        return index
+    with VideoReader(path) as video:
+        times = np.array([frame.time for frame in video])
+    logger.warning(
+        "%s: %s; its clips are decoded from its beginning, which is slow", path, index.why_sequential
+    )
+    return replace(index, times=times)
+
+
+def index_of_packets(path: Path) -> VideoIndex:
+    """Read a video's packets; where they do not tell enough, the index has no frames and says why.
+
+    Raises:
+        VideoError: the file is missing, is no video, or holds no frame that can be decoded.
+    """
     with VideoReader(path, threads=1) as video:
         info = video.info
     size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
     packets, why_not = _read_packets(path, info)
     if not why_not:
-        return _index_of_packets(packets, info, size)
-    with VideoReader(path) as video:
-        times = np.array([frame.time for frame in video])
-    logger.warning("%s: %s; its clips are decoded from its beginning, which is slow", path, why_not)
+        return _sought_index(packets, info, size)
     none = np.zeros(0, np.int64)
-    return VideoIndex(times, none, none, none, size, why_not)
+    return VideoIndex(np.zeros(0), none, none, none, size, why_not)
 
 
 @dataclass(frozen=True)
@@ -134,7 +148,7 @@ def _why_odd(packets: list[_Packet], info: VideoInfo) -> str:
     return ""
 
 
-def _index_of_packets(packets: list[_Packet], info: VideoInfo, size: tuple[int, int]) -> VideoIndex:
+def _sought_index(packets: list[_Packet], info: VideoInfo, size: tuple[int, int]) -> VideoIndex:
     pts = sorted(packet.pts for packet in packets if packet.is_shown)
     keys = sorted((packet.pts, _stamp_to_seek(packet, info)) for packet in packets if packet.is_key)
     # A fraction is rounded once, as the reader's clock does; the same in floats differs in the last place.
