@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "who does what, where, when: people and actions of videos as AVA rows",
     "evaluate": "score a detections file; no model, no torch",
     "check": "look for faults in data, boxes, predictions, label maps, videos",
+    "prepare": "small copies of a set's videos that are quick to read in the middle",
     "show": "draw samples of a data set exactly as the network sees them",
     "models": "published weights: list, info, fetch, convert",
     "config": "show or compare effective configurations, with the origin of each value",

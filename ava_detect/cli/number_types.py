@@ -1,6 +1,7 @@
 """Numbers on the command line, with the range that makes sense; for argparse's ``type=``."""
 
 import argparse
+from collections.abc import Callable
 from math import isfinite
 
 
@@ -36,6 +37,18 @@ def share(text: str) -> float:
     number = _number(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text}")
+    return number
+
+
+def number_between(least: float, greatest: float) -> Callable[[str], float]:
+    """Make a type: a number from ``least`` to ``greatest``."""
+
+    def number(text: str) -> float:
+        found = _number(text)
+        if not least <= found <= greatest:
+            raise argparse.ArgumentTypeError(f"expected a number from {least:g} to {greatest:g}, got {text}")
+        return found
+
     return number
 
 

@@ -26,7 +26,7 @@ from ava_detect.video.clip_sampler import ClipSampler
 from ava_detect.video.transforms import ChannelOrder, ShortSideJitter
 from evaluation.errors import ConfigError, DataError
 from evaluation.label_map import BUILT_IN, LabelMap, load_label_map
-from evaluation.rows import EXCLUSION_LISTS, RowTable, read_exclusions
+from evaluation.rows import EXCLUSION_LISTS, RowTable, read_boxes, read_exclusions, read_groundtruth
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,29 @@ def build_source(cfg: Config, lists: Sequence[str]) -> ClipSource:
         "AVA.VIDEO_DIR is empty and AVA.FRAME_DIR is too: where are the videos?",
         hint="Set one of them, for example: AVA.VIDEO_DIR data/videos",
     )
+
+
+def annotated_videos(cfg: Config) -> tuple[list[str], list[Path]]:
+    """Name the videos of the training and the test set.
+
+    Returns:
+        Their ids, and the annotation files that are not there (boxes to test on are often made last).
+
+    Raises:
+        DataError: a file cannot be used, or none of them is there.
+    """
+    ava = cfg.AVA
+    truth = [*ava.TRAIN_GT_BOX_LISTS, *filter(None, [ava.GROUNDTRUTH_FILE])]
+    readers = dict.fromkeys(truth, read_groundtruth) | dict.fromkeys(ava.TEST_PREDICT_BOX_LISTS, read_boxes)
+    files = {_annotation_path(cfg, name): reader for name, reader in readers.items()}
+    missing = [path for path in files if not path.exists()]
+    if len(missing) == len(files):
+        raise DataError(
+            f"none of the annotation files is there: {', '.join(map(str, missing))}",
+            hint="AVA.ANNOTATION_DIR, AVA.TRAIN_GT_BOX_LISTS and AVA.GROUNDTRUTH_FILE say where they are.",
+        )
+    names = {name for path, reader in files.items() if path.exists() for name in reader(path).video_names}
+    return sorted(names), missing
 
 
 def build_label_map(cfg: Config) -> LabelMap:

@@ -62,7 +62,7 @@ class VideoFolder:
     def __init__(
         self, folder: str | Path, *, index_folder: str | Path, start_second: float = 0.0, threads: int = 1
     ) -> None:
-        self._paths = _videos_in(Path(folder))
+        self._paths = videos_in(Path(folder))
         self._indices = IndexStore(Path(index_folder))
         self._start_second, self._threads = start_second, threads
 
@@ -116,9 +116,14 @@ class FrameFolder:
         return Clip(np.stack([read[place] for place in places]), shapes.pop())
 
 
-def _videos_in(folder: Path) -> dict[str, Path]:
+def videos_in(folder: Path) -> dict[str, Path]:
+    """Return the videos of a folder by id, in the order of their names.
+
+    Raises:
+        DataError: the folder cannot be read, has no video, or has two of one name.
+    """
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+        found = sorted(path for path in folder.iterdir() if _is_video(path))
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{folder}: cannot be read ({reason}); expected a folder of videos") from error
@@ -130,6 +135,11 @@ def _videos_in(folder: Path) -> dict[str, Path]:
             raise DataError(f"{folder}: {paths[path.stem].name} and {path.name} are both video {path.stem!r}")
         paths[path.stem] = path
     return paths
+
+
+def _is_video(path: Path) -> bool:
+    """Tell a video by its name; hidden files are unfinished ones."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
 
 
 def _places(
