@@ -170,7 +170,9 @@ def _run(jobs: Sequence[_Job], workers: int) -> Generator[WrittenScene]:
         return
     # "spawn" works everywhere and inherits no threads of OpenCV or torch.
     with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _prepare_worker) as pool:
-        yield from pool.imap_unordered(_make, jobs)
+        yield from pool.imap_unordered(_make_in_worker, jobs)
+        pool.close()
+        pool.join()  # so that the processes end by themselves; leaving the block early ends them by SIGTERM
 
 
 def _make(job: _Job) -> WrittenScene:
@@ -185,13 +187,24 @@ def _prepare_worker() -> None:
     """Set up a worker process.
 
     OpenCV keeps to one thread, because the processes share the cores already. Ctrl-C is left to the parent,
-    which then ends its workers; they leave by an exception, so that half-written files are removed.
+    which then ends its workers.
     """
     import cv2
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+def _make_in_worker(job: _Job) -> WrittenScene:
+    """Make a scene; a worker that is ended meanwhile leaves by an exception, which removes its half file.
+
+    Only meanwhile: raised while the interpreter shuts down, the exception would be printed and ignored.
+    """
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        return _make(job)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _joined_record(folder: Path, split: str, entry: _SplitRecord, grade: str, first_second: int) -> _Record:

@@ -135,6 +135,29 @@ def test_the_files_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> N
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+# Python calls it twice in a process of multiprocessing; the second time, exceptions are printed and ignored.
+SLOW_END = """
+import threading, time
+calls, shutdown = [], threading._shutdown
+threading._shutdown = lambda: (calls.append(0), time.sleep(0.4 * (len(calls) == 2)), shutdown())
+"""
+
+
+def test_processes_end_without_a_word_however_long_they_take(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_END)  # Python runs it when a process begins
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "videos").mkdir()
+    for seed in range(4):  # videos that are there are kept, so that the processes have nothing to draw
+        (tmp_path / "videos" / f"standard-000000{seed}.mp4").touch()
+
+    write_dataset(tmp_path, "train", 4, workers=2)
+
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "annotations" / "train.csv").read_text().startswith("standard-0000000,0000")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
