@@ -14,7 +14,6 @@ Lower precision is a choice of its own: ``precision="bf16"`` (GPUs, CPUs that ha
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from ava_detect.acceleration.openvino_network import has_openvino
 from ava_detect.weights import ZooEntry, fetch_weights, find_weights
 from ava_detect.weights.safe_read import read_detector_checkpoint
 from evaluation.errors import ConfigError, UsageError
@@ -133,7 +133,7 @@ def _check_choices(device: torch.device, mode: str, precision: str, backend: str
 def _backend(mode: str, device: torch.device) -> Backend:
     if mode == "exact" or device.type != "cpu":
         return "torch"
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         _log.info("openvino is not installed: the detector's trunk runs in torch")
         return "torch"
     return "openvino"

@@ -6,16 +6,15 @@ in lower precision or is compiled by OpenVINO.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from detectron2.modeling import Backbone
 from torch import Tensor, nn
 
-from evaluation.errors import MissingDependencyError
+from ava_detect.acceleration.openvino_network import OpenVinoNetwork
 
 _EXAMPLE_PX = 128  # OpenVINO traces the trunk once on a picture this large; the compiled one takes any size
 
@@ -85,39 +84,19 @@ class OpenVinoTrunk:
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
+        AvaDetectError: it cannot run this trunk.
     """
 
     def __init__(self, trunk: TorchTrunk, *, precision: str) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingDependencyError(
-                "openvino is not installed; it is what runs the detector's backbone faster.",
-                hint="python -m pip install 'ava-detect[openvino]'     (or leave the backend out)",
-            ) from error
         self.levels = trunk.levels
-        model = _convert(openvino, trunk)
-        settings = {  # its own defaults: bf16 wherever the CPU has it, and all cores
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        example = torch.zeros(1, 3, _EXAMPLE_PX, _EXAMPLE_PX)
+        self._network = OpenVinoNetwork(
+            _Flat(trunk), [example], shapes=[(-1, 3, -1, -1)], precision=precision
+        )
 
     def __call__(self, pictures: Tensor) -> TrunkOutput:
         """Run on [N, 3, H, W] pictures."""
-        results = self._request.infer([pictures.contiguous().numpy()], share_inputs=True)
-        return _named([torch.from_numpy(result) for result in results.values()], self.levels)
-
-
-def _convert(openvino: Any, trunk: TorchTrunk) -> Any:  # Any: openvino is optional and untyped
-    """Trace the trunk and make an OpenVINO model of it that takes pictures of any size."""
-    flat = _Flat(trunk)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, of tracing: the graph has no data-dependent branches
-        model = openvino.convert_model(flat, example_input=torch.zeros(1, 3, _EXAMPLE_PX, _EXAMPLE_PX))
-    model.reshape([-1, 3, -1, -1])
-    return model
+        return _named(self._network(pictures), self.levels)
 
 
 class _Flat(nn.Module):
