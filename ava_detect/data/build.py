@@ -5,20 +5,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ava_detect.config import Config
+from ava_detect.config.schema import AvaSection
 from ava_detect.data.annotation_reader import (
     PredictedBoxRules,
     read_test_annotations,
     read_training_annotations,
 )
 from ava_detect.data.annotations import Annotations, label_columns
-from ava_detect.data.clip_dataset import ClipDataset, ClipItem, ClipKey, SkippedClip, collate
+from ava_detect.data.clip_dataset import ClipDataset, ClipItem, SkippedClip, collate
 from ava_detect.data.clip_sources import ClipSource, FrameFolder, VideoFolder
 from ava_detect.data.clip_views import ClipView, EvaluationView, Pixels, TrainingView
 from ava_detect.data.colour_jitter import ColourJitter
@@ -29,6 +31,8 @@ from evaluation.label_map import BUILT_IN, LabelMap, load_label_map
 from evaluation.rows import EXCLUSION_LISTS, RowTable, read_boxes, read_exclusions, read_groundtruth
 
 logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=tuple)
 
 _NAMED = 3  # missing videos that are named; the others are counted
 
@@ -66,7 +70,7 @@ def build_test_set(cfg: Config, *, size: int | None = None, mirrored: bool = Fal
         DataError: a file cannot be used, or nothing is left to test.
     """
     source = build_source(cfg, cfg.AVA.TEST_LISTS)
-    class_ids, seconds, exclusions = _class_ids(cfg), _valid_seconds(cfg), _exclusions(cfg)
+    class_ids, seconds, exclusions = _class_ids(cfg), _valid_seconds(cfg), build_exclusions(cfg)
     if cfg.AVA.TEST_GT_BOXES:
         truth = [_annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE)]
         annotations = read_training_annotations(
@@ -80,16 +84,19 @@ def build_test_set(cfg: Config, *, size: int | None = None, mirrored: bool = Fal
             exclusions=exclusions,
             valid_seconds=seconds,
         )
-    view = EvaluationView(
-        _pixels(cfg), size or cfg.DATA.TEST_CROP_SIZE, mirrored=mirrored != cfg.AVA.TEST_FORCE_FLIP
-    )
+    view = build_test_view(cfg, size or cfg.DATA.TEST_CROP_SIZE, mirrored != cfg.AVA.TEST_FORCE_FLIP)
     return _dataset(cfg, annotations, source, view)
 
 
+def build_test_view(cfg: Config, size: int, mirrored: bool) -> EvaluationView:
+    """Build the view of a test clip at a short side of ``size`` pixels."""
+    return EvaluationView(_pixels(cfg), size, mirrored=mirrored)
+
+
 def build_loader(
-    dataset: ClipDataset, batches: Sampler[list[ClipKey]], cfg: Config
+    dataset: "Dataset[ClipItem | SkippedClip]", batches: Sampler[list[Key]], cfg: Config
 ) -> "DataLoader[ClipItem | SkippedClip]":
-    """Build the loader that gives a ``Batch`` for every list of keys of ``batches``.
+    """Build the loader that gives a ``Batch`` for every list of the data set's keys of ``batches``.
 
     Workers live as long as the loader; what they read does not depend on how many there are. They are
     spawned: a fork of a process in which OpenCV, FFmpeg or torch has started threads can wait for ever.
@@ -162,6 +169,29 @@ def build_label_map(cfg: Config) -> LabelMap:
     if not path.exists() and (name in BUILT_IN or name in by_file):
         return load_label_map(by_file.get(name, name))
     return load_label_map(path)
+
+
+def build_exclusions(cfg: Config) -> RowTable | None:
+    """Read the list of keyframes that are left out of tests: a file, else a list of this project.
+
+    The default name asks for none where there is no such file: the weights of a training name every key.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    name = cfg.AVA.EXCLUSION_FILE
+    path = _annotation_path(cfg, name)
+    if not name or (name == AvaSection.EXCLUSION_FILE and not path.exists()):
+        return None
+    ours = {file: key for key, file in EXCLUSION_LISTS.items()} | {key: key for key in EXCLUSION_LISTS}
+    if name in ours and not path.exists():
+        return read_exclusions(ours[name])
+    return read_exclusions(path)
+
+
+def groundtruth_file(cfg: Config) -> Path | None:
+    """Return the file that tests are scored against; none where ``AVA.GROUNDTRUTH_FILE`` is empty."""
+    return _annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE) if cfg.AVA.GROUNDTRUTH_FILE else None
 
 
 def index_folder() -> Path:
@@ -242,17 +272,6 @@ def _annotation_files(cfg: Config, key: str, *, may_be_empty: bool = False) -> l
     if not names and not may_be_empty:
         raise ConfigError(f"AVA.{key} is empty: which annotation files?")
     return [_annotation_path(cfg, name) for name in names]
-
-
-def _exclusions(cfg: Config) -> RowTable | None:
-    """Read the list of excluded keyframes; the default name alone asks for none."""
-    name = cfg.AVA.EXCLUSION_FILE
-    path = _annotation_path(cfg, name)
-    if not name or ("AVA.EXCLUSION_FILE" not in cfg.written and not path.exists()):
-        return None
-    if name in EXCLUSION_LISTS and not path.exists():
-        return read_exclusions(name)
-    return read_exclusions(path)
 
 
 def _prepare_worker(worker: int) -> None:  # noqa: ARG001 - torch passes its number

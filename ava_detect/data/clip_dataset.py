@@ -8,6 +8,7 @@ along; the caller counts and says it. Nothing is put in its place.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -86,6 +87,18 @@ class ClipDataset(Dataset[ClipItem | SkippedClip]):
 
     def __len__(self) -> int:
         return len(self.annotations)
+
+    def seen_through(self, view: ClipView) -> "ClipDataset":
+        """Return the same clips in another view."""
+        other = copy(self)
+        other.view = view
+        return other
+
+    def restricted_to(self, chosen: np.ndarray) -> "ClipDataset":
+        """Return some of the keyframes, by a mask or by ascending places."""
+        other = copy(self)
+        other.annotations = self.annotations.select(chosen)
+        return other
 
     def __getitem__(self, key: ClipKey) -> ClipItem | SkippedClip:
         """Read one clip; an unreadable one comes back as a :class:`SkippedClip`."""
