@@ -85,7 +85,10 @@ def _configure_convert(actions: "Subparsers") -> None:
     parser.add_argument(
         "--set", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="change a setting of it"
     )
-    parser.add_argument("--labels", metavar="FILE", help="label map to put into a file of this project")
+    own = parser.add_argument_group("files of this project (--to ava-detect)")
+    own.add_argument("--labels", metavar="FILE", help="label map to put inside")
+    own.add_argument("--half", action="store_true", help="convolutions in half precision: half the size")
+    own.add_argument("--note", default="", metavar="TEXT", help="where the weights come from, to put inside")
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
@@ -156,6 +159,7 @@ def _facts(entry: "ZooEntry") -> list[tuple[str, str]]:
         ("result", f"{entry.result} as published" if entry.result else ""),
         ("licence", entry.licence),
         ("note", entry.note),
+        ("caveat", entry.caveat),
         ("config", " ".join(map(str, (entry.config, *entry.settings)))),
         *_action_facts(entry),
         *_detector_facts(entry),
@@ -282,13 +286,16 @@ def _fetch(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace) -> int:
     if Path(args.out).exists() and not args.overwrite:
         raise UsageError(f"{args.out} exists. Use --overwrite, or another name.")
+    if args.to != "ava-detect" and (args.half or args.note):
+        raise UsageError("--half and --note are for --to ava-detect")
     from ava_detect.weights.convert import convert
 
     overrides = [word for pair in args.set for word in pair]
     with console.DownloadBar(args.source) as bar:
         done = convert(
             args.source, args.out, args.to,
-            cfg=args.cfg, overrides=overrides, labels=args.labels, offline=args.offline, progress=bar.update,
+            cfg=args.cfg, overrides=overrides, labels=args.labels, half=args.half, note=args.note,
+            offline=args.offline, progress=bar.update,
         )  # fmt: skip
     if args.json:
         account = dataclasses.asdict(done.report) | {"written": str(done.target), "notes": done.notes}

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ava_detect import __version__
 from ava_detect.config import Config, dump_config, parse_config
@@ -71,10 +71,11 @@ def save_weights(
         config: what the model was built from.
         label_map: the classes in the order of the classifier's rows.
         source: where the weights come from, in a sentence.
-        dtype: of the floating-point tensors in the file; float16 halves it.
+        dtype: of convolutions and linear layers in the file; float16 halves it. Norms, their statistics and
+            biases are float32 in any file: they are few, and a small variance would become 0.
 
     Raises:
-        WeightsError: the file cannot be written.
+        WeightsError: the file cannot be written, or a weight is out of the range of ``dtype``.
         ValueError: the label map has another number of classes than the model.
     """
     from safetensors.torch import save_file
@@ -83,10 +84,7 @@ def save_weights(
         raise ValueError(
             f"{len(label_map)} classes in the label map, {config.MODEL.NUM_CLASSES} in the model"
         )
-    tensors = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous().clone()
-        for name, tensor in model.state_dict().items()
-    }
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in model.state_dict().items()}
     document = {
         "version": _VERSION,
         "tool": f"ava-detect {__version__}",
@@ -99,6 +97,18 @@ def save_weights(
             save_file(tensors, temporary, metadata={_METADATA_KEY: json.dumps(document, sort_keys=True)})
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a tensor as it stands in the file."""
+    tensor = tensor.detach().cpu()
+    if not tensor.is_floating_point():
+        return tensor.contiguous().clone()
+    stored = tensor.to(dtype if tensor.dim() > 1 else torch.float32).contiguous().clone()
+    if bool((tensor.isfinite() & ~stored.isfinite()).any()):
+        kind = str(dtype).removeprefix("torch.")
+        raise WeightsError(f"{name} has the value {tensor.abs().max():g}, out of the range of {kind}")
+    return stored
 
 
 def read_enclosed(path: str | Path) -> Enclosed | None:

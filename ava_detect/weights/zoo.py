@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -27,6 +28,11 @@ DEFAULT_ACTIONS = "slowfast-r101-nl-8x8-ava22"
 DEFAULT_PERSONS = "faster-rcnn-r50-fpn-coco"
 EMBEDDED = "embedded"
 """The small models inside the package: for a try without a download."""
+
+EMBEDDED_CAVEAT = (
+    "The embedded models know drawn figures (docs/scenes.md) and nothing of the real world: "
+    "what they say about real footage means nothing."
+)
 
 _EMBEDDED_FILES: dict[Kind, str] = {"actions": "actions.safetensors", "persons": "persons.safetensors"}
 log = logging.getLogger(__name__)
@@ -126,8 +132,8 @@ def _embedded(kind: Kind) -> ZooEntry:
             hint="Take published ones: ava-detect models list",
         )
     if kind == "persons":
-        return ZooEntry(EMBEDDED, "persons", publisher="ava-detect", path=path)
-    return _from_file(path, name=EMBEDDED)
+        return ZooEntry(EMBEDDED, "persons", publisher="ava-detect", path=path, caveat=EMBEDDED_CAVEAT)
+    return replace(_from_file(path, name=EMBEDDED), caveat=EMBEDDED_CAVEAT)
 
 
 def _from_file(path: Path, *, name: str = "") -> ZooEntry:

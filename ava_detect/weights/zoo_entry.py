@@ -102,6 +102,7 @@ class ZooEntry:
         result: the published accuracy, in per cent.
         licence: of the weights.
         note: what else a user should know.
+        caveat: what results of these weights must not be taken for; said whenever they are used.
         action: input and output of an action or clip model.
         persons: classes of a person detector.
         path: the file, if it is one of the user's or packaged.
@@ -121,6 +122,7 @@ class ZooEntry:
     result: str = ""
     licence: str = ""
     note: str = ""
+    caveat: str = ""
     action: ActionForm | None = None
     persons: DetectorForm | None = None
     path: Path | None = None

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ava_detect.config import Config
+from ava_detect.models import split_pathways
 from ava_detect.weights import load_weights, save_weights
 from ava_detect.weights.own_format import read_enclosed
 from evaluation.errors import WeightsError
@@ -69,6 +70,47 @@ def test_half_precision_halves_the_file_and_is_loaded_into_full_precision(
     load_weights(model, tmp_path / "half")
     for tensor in model.state_dict().values():
         assert tensor.dtype in (torch.float32, torch.int64)
+
+
+def test_norms_survive_half_precision_bit_by_bit(
+    small_model: BuildModel, small_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    model = small_model(seed=3)
+    state = model.state_dict()
+    for name in state:
+        if name.endswith("running_var"):
+            state[name][0], state[name][1] = 3e-9, 7e5  # 0 and infinity in half precision
+    save_weights(model, tmp_path / "half", config=small_config(), dtype=torch.float16)
+    target = small_model(seed=4)
+    load_weights(target, tmp_path / "half")
+    for name, tensor in target.state_dict().items():
+        if state[name].dim() < 2:
+            torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
+        else:  # 11 significant bits, or the distance of the smallest numbers
+            torch.testing.assert_close(tensor, state[name], rtol=2**-11, atol=2**-25)
+
+
+def test_a_model_from_half_precision_gives_nearly_the_same_scores(
+    small_model: BuildModel, small_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    model, config = small_model(seed=3), small_config()
+    clips = split_pathways(torch.rand(1, 3, 8, 64, 64, generator=torch.Generator().manual_seed(0)), config)
+    boxes = torch.tensor([[0.0, 5, 6, 40, 60], [0.0, 0, 0, 64, 64]])
+    with torch.inference_mode():
+        expected = model(clips, boxes)
+        save_weights(model, tmp_path / "half", config=config, dtype=torch.float16)
+        load_weights(model, tmp_path / "half")
+        torch.testing.assert_close(model(clips, boxes), expected, rtol=0, atol=2e-3)
+
+
+def test_a_weight_out_of_the_range_of_half_precision_is_refused(
+    small_model: BuildModel, small_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    model = small_model()
+    model.state_dict()["head.projection.weight"][2, 3] = -70000
+    with pytest.raises(WeightsError, match=r"head\.projection\.weight .* 70000, out of the range of float16"):
+        save_weights(model, tmp_path / "x", config=small_config(), dtype=torch.float16)
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_label_map_of_another_length_is_a_mistake_of_the_caller(

@@ -259,6 +259,13 @@ def test_embedded_weights_are_found_by_kind(
     assert (actions.name, actions.kind, actions.load_config()) == ("embedded", "actions", small_config())
     persons = find_weights("embedded", kind="persons")
     assert (persons.kind, persons.path) == ("persons", tmp_path / "embedded" / "persons.safetensors")
+    for entry in (actions, persons):
+        assert "know drawn figures" in entry.caveat
+        assert "nothing of the real world" in entry.caveat
+
+
+def test_no_published_weights_have_a_caveat() -> None:
+    assert [entry.name for entry in RECORDS if entry.caveat] == []
 
 
 DOCS = Path(__file__).parents[2] / "docs" / "weights.md"
