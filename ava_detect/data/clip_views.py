@@ -88,10 +88,15 @@ class TrainingView:
         boxes = transforms.crop_boxes(_boxes_in_frames(clip, boxes_norm), offset)
         if self.flip and rng.random() < 0.5:
             frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, self.crop)
-        tensor = transforms.clip_to_tensor(frames, self.pixels.order)
-        if self.colours is not None:
-            tensor = _jittered(tensor, self.colours, self.pixels.order, rng)
-        return _input(tensor, boxes, self.pixels)
+        return self._input(frames, rng), _inside(frames, boxes)
+
+    def _input(self, frames: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """Make the tensor, with other colours if wanted."""
+        if self.colours is None:
+            return _normalised(frames, self.pixels)
+        clip = transforms.clip_to_tensor(frames, self.pixels.order)
+        jittered = _jittered(clip, self.colours, self.pixels.order, rng)
+        return transforms.normalise(jittered, self.pixels.mean, self.pixels.std)
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class EvaluationView:
         frames, boxes = clip.frames, _boxes_in_frames(clip, boxes_norm)
         if self.mirrored:
             frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, frames.shape[2])
-        return _input(transforms.clip_to_tensor(frames, self.pixels.order), boxes, self.pixels)
+        return _normalised(frames, self.pixels), _inside(frames, boxes)
 
 
 def _boxes_in_frames(clip: Clip, boxes_norm: np.ndarray) -> np.ndarray:
@@ -140,7 +145,11 @@ def _jittered(clip: Tensor, colours: ColourJitter, order: ChannelOrder, rng: np.
     return colours(clip.flip(0), rng).flip(0)
 
 
-def _input(clip: Tensor, boxes: np.ndarray, pixels: Pixels) -> tuple[Tensor, Tensor]:
-    height, width = clip.shape[2:]
-    inside = transforms.clip_boxes(boxes, height, width)
-    return transforms.normalise(clip, pixels.mean, pixels.std), torch.from_numpy(inside.astype(np.float32))
+def _normalised(frames: np.ndarray, pixels: Pixels) -> Tensor:
+    return transforms.normalise_clip(frames, pixels.mean, pixels.std, order=pixels.order)
+
+
+def _inside(frames: np.ndarray, boxes: np.ndarray) -> Tensor:
+    """Limit boxes to the picture: [R, 4] float32."""
+    height, width = frames.shape[1:3]
+    return torch.from_numpy(transforms.clip_boxes(boxes, height, width).astype(np.float32))
