@@ -30,6 +30,9 @@ class PersonBoxAP:
         ap50, ap75: at one IoU.
         ap_small, ap_medium, ap_large: ``ap`` by size; meaningful for boxes in pixels only.
         recall: mean recall over the IoU thresholds with at most 100 boxes per image.
+        recall_small, recall_medium, recall_large: ``recall`` by size.
+        best_threshold: the score at which precision and recall at IoU 0.50 have their largest harmonic mean;
+            NaN where nothing was found.
         num_images, num_truth, num_boxes: what was compared.
     """
 
@@ -40,13 +43,22 @@ class PersonBoxAP:
     ap_medium: float
     ap_large: float
     recall: float
+    recall_small: float
+    recall_medium: float
+    recall_large: float
+    best_threshold: float
     num_images: int
     num_truth: int
     num_boxes: int
 
 
 def coco_box_ap(
-    truth: Sequence[np.ndarray], boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]
+    truth: Sequence[np.ndarray],
+    boxes: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
+    *,
+    areas: Sequence[np.ndarray] | None = None,
+    crowds: Sequence[np.ndarray] | None = None,
 ) -> PersonBoxAP:
     """Compute COCO's AP for one category.
 
@@ -54,9 +66,11 @@ def coco_box_ap(
         truth: per image [n, 4] ground-truth boxes x1, y1, x2, y2.
         boxes: per image [m, 4] detected boxes.
         scores: per image [m].
+        areas: per image [n] sizes of the people, where they are not those of the boxes: of COCO's masks.
+        crowds: per image [c, 4] regions in which what is found counts neither as right nor as wrong.
 
     Raises:
-        ValueError: the three lists are not of equal length, or a box is inverted or not finite.
+        ValueError: the lists are not of equal length, or a box is inverted or not finite.
         DataError: there is no ground-truth box.
         MissingDependencyError: pycocotools is not installed.
     """
@@ -69,7 +83,7 @@ def coco_box_ap(
     coco, evaluator = _pycocotools()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints how long everything takes
         run = evaluator(
-            _dataset(coco, truth, [np.zeros(len(image)) for image in truth]),
+            _dataset(coco, truth, [np.zeros(len(image)) for image in truth], areas, crowds),
             _dataset(coco, boxes, scores),
             "bbox",
         )
@@ -78,6 +92,7 @@ def coco_box_ap(
         run.accumulate()
     precision, recall = run.eval["precision"], run.eval["recall"]  # [IoU, recall, class, size, max boxes]
     by_size = [_mean(precision[:, :, 0, size, -1]) for size in range(len(_SIZES))]
+    recalls = [_mean(recall[:, 0, size, -1]) for size in range(len(_SIZES))]
     return PersonBoxAP(
         ap=by_size[0],
         ap50=_mean(precision[0, :, 0, 0, -1]),
@@ -85,7 +100,13 @@ def coco_box_ap(
         ap_small=by_size[1],
         ap_medium=by_size[2],
         ap_large=by_size[3],
-        recall=_mean(recall[:, 0, 0, -1]),
+        recall=recalls[0],
+        recall_small=recalls[1],
+        recall_medium=recalls[2],
+        recall_large=recalls[3],
+        best_threshold=_best_threshold(
+            precision[0, :, 0, 0, -1], run.params.recThrs, run.eval["scores"][0, :, 0, 0, -1]
+        ),
         num_images=len(truth),
         num_truth=sum(map(len, truth)),
         num_boxes=sum(map(len, boxes)),
@@ -135,23 +156,37 @@ def _pycocotools() -> tuple[Any, Any]:  # Any: the package has no annotations
     return COCO, COCOeval
 
 
-def _dataset(coco: Any, boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Any:
+def _dataset(
+    coco: Any,
+    boxes: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
+    areas: Sequence[np.ndarray] | None = None,
+    crowds: Sequence[np.ndarray] | None = None,
+) -> Any:
     """Build pycocotools' data set; image i has id i + 1."""
     annotations: list[dict[str, object]] = []
-    for image, (corners, values) in enumerate(zip(boxes, scores, strict=True), start=1):
+
+    def add(
+        image: int, corners: np.ndarray, values: np.ndarray, sizes: np.ndarray | None, crowd: int
+    ) -> None:
         corners = np.asarray(corners, np.float64).reshape(-1, 4)
         if not np.isfinite(corners).all() or (corners[:, :2] > corners[:, 2:]).any():
             raise ValueError(f"image {image - 1}: a box is inverted or not finite")
-        sizes = corners[:, 2:] - corners[:, :2]
-        for (x1, y1), (width, height), score in zip(
-            corners[:, :2].tolist(), sizes.tolist(), np.asarray(values).tolist(), strict=True
-        ):
+        extents = corners[:, 2:] - corners[:, :2]
+        area = extents.prod(axis=1) if sizes is None else np.asarray(sizes)
+        columns = (corners[:, :2], extents, area, np.asarray(values))
+        for corner, extent, size, score in zip(*(column.tolist() for column in columns), strict=True):
             annotations.append(
                 {
-                    "id": len(annotations) + 1, "image_id": image, "category_id": 1, "iscrowd": 0,
-                    "bbox": [x1, y1, width, height], "area": width * height, "score": score,
+                    "id": len(annotations) + 1, "image_id": image, "category_id": 1, "iscrowd": crowd,
+                    "bbox": [*corner, *extent], "area": size, "score": score,
                 }
             )  # fmt: skip
+
+    for image, (corners, values) in enumerate(zip(boxes, scores, strict=True), start=1):
+        add(image, corners, values, None if areas is None else areas[image - 1], 0)
+        if crowds is not None:
+            add(image, crowds[image - 1], np.zeros(len(crowds[image - 1])), None, 1)
     dataset = coco()
     dataset.dataset = {
         "images": [{"id": image + 1} for image in range(len(boxes))],
@@ -166,3 +201,19 @@ def _mean(values: np.ndarray) -> float:
     """Average what pycocotools could compute; it writes -1 where there is no ground truth."""
     valid = values[values > -1]
     return float(valid.mean()) if valid.size else float("nan")
+
+
+def _best_threshold(precision: np.ndarray, recall: np.ndarray, scores: np.ndarray) -> float:
+    """Return the score at the point of the curve with the largest F1.
+
+    Args:
+        precision: [101] at the recall points; -1 without ground truth, 0 where the recall is not reached.
+        recall: [101] the points.
+        scores: [101] the lowest score that is needed to reach them.
+    """
+    reached = precision > 0
+    if not reached.any():
+        return float("nan")
+    balance = np.zeros(len(precision))
+    balance[reached] = 2 * precision[reached] * recall[reached] / (precision[reached] + recall[reached])
+    return float(scores[balance.argmax()])

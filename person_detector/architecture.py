@@ -1,9 +1,10 @@
-"""Which Detectron2 configuration a detector has: by name, from a file, or recognised by its weights."""
+"""Which Detectron2 configuration a detector has: by name, from a file or text, or by its weights."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TextIO
@@ -11,10 +12,11 @@ from typing import TextIO
 import numpy as np
 import yaml
 from detectron2 import model_zoo
-from detectron2.config import CfgNode, get_cfg
+from detectron2.config import CfgNode
 
 from evaluation.errors import ConfigError, WeightsError
 from person_detector import small_backbone  # noqa: F401 - makes its backbone known to Detectron2
+from person_detector.settings import default_settings
 
 SMALL = "faster_rcnn_r18_half_fpn"
 
@@ -46,8 +48,19 @@ def load_detector_config(name_or_path: str | Path) -> CfgNode:
     Raises:
         ConfigError: there is no such thing, or it cannot be used. Files never get to run code.
     """
-    cfg = _LocalConfig(get_cfg())
-    name = str(name_or_path).removesuffix(".yaml")
+    cfg = load_training_config(name_or_path)
+    cfg.MODEL.WEIGHTS = ""  # those of the config are a start for training
+    return cfg
+
+
+def load_training_config(name_or_path: str | Path) -> CfgNode:
+    """Return the same with ``MODEL.WEIGHTS``, the weights to begin a training with.
+
+    Raises:
+        ConfigError: as for ``load_detector_config``.
+    """
+    cfg = _defaults()
+    name = str(name_or_path).removesuffix(".yaml").removeprefix("person_detector/")
     if Path(name_or_path).is_file():
         _merge(cfg, Path(name_or_path))
     elif (packaged := _packaged() / f"{name}.yaml").is_file():
@@ -55,7 +68,19 @@ def load_detector_config(name_or_path: str | Path) -> CfgNode:
             _merge(cfg, path)
     else:
         _merge(cfg, _zoo_file(name))
-    cfg.MODEL.WEIGHTS = ""  # those of the config are a start for training
+    cfg.MODEL.MASK_ON = cfg.MODEL.KEYPOINT_ON = False
+    return cfg
+
+
+def parse_detector_config(text: str, source: str) -> CfgNode:
+    """Read a configuration from YAML text, for example the one inside a weights file.
+
+    Raises:
+        ConfigError: it cannot be used. A base is not looked for, a tag runs nothing.
+    """
+    cfg = _defaults()
+    with _explained(source):
+        cfg.merge_from_other_cfg(CfgNode(yaml.safe_load(text)))
     cfg.MODEL.MASK_ON = cfg.MODEL.KEYPOINT_ON = False
     return cfg
 
@@ -106,18 +131,32 @@ class _LocalConfig(CfgNode):
         return Path(filename).open(encoding="utf-8")
 
 
+def _defaults() -> CfgNode:
+    """Return the defaults in a configuration that opens no address."""
+    cfg = _LocalConfig(default_settings())
+    cfg.AVA.set_new_allowed(True)  # which a copy loses
+    return cfg
+
+
 def _merge(cfg: CfgNode, path: Path) -> None:
     """Merge a YAML file and its ``_BASE_``.
 
     ``allow_unsafe=False``: with Detectron2's default, a tag in the file can call any function.
     """
-    try:
+    with _explained(str(path)):
         cfg.merge_from_file(str(path), allow_unsafe=False)
+
+
+@contextlib.contextmanager
+def _explained(source: str) -> Iterator[None]:
+    """Turn what YAML and yacs raise into one kind of error."""
+    try:
+        yield
     except yaml.constructor.ConstructorError as error:
-        raise ConfigError(f"{path}: has a YAML tag that would run code: {error.problem}") from error
+        raise ConfigError(f"{source}: has a YAML tag that would run code: {error.problem}") from error
     except _UNUSABLE as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not a Detectron2 configuration: {reason}") from error
+        raise ConfigError(f"{source}: not a Detectron2 configuration: {reason}") from error
 
 
 def _zoo_file(name: str) -> Path:

@@ -61,7 +61,7 @@ def load_detector_weights(model: nn.Module, tensors: Mapping[str, np.ndarray], s
             dropped[name] = "equal to the configuration's"
         else:
             unknown.append(name)
-    assumed = _assumed(model, tensors)
+    assumed = constant_tensors(model, tensors)
     missing = [name for name in expected if name not in state and name not in assumed]
     if missing or unknown:
         raise WeightsError(
@@ -97,7 +97,7 @@ def _compare(name: str, array: np.ndarray, value: Tensor | None, source: str) ->
         )
 
 
-def _assumed(model: nn.Module, tensors: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+def constant_tensors(model: nn.Module, tensors: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     """Return what a file may leave out, with its value: counters, and the statistics of frozen batch norms.
 
     Caffe2's models, and what was fine-tuned from them, store frozen norms already folded into their affine

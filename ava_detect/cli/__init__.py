@@ -23,6 +23,8 @@ from evaluation.errors import AvaDetectError
 COMMANDS = {
     "predict": "who does what, where, when: people and actions of videos as AVA rows",
     "evaluate": "score a detections file; no model, no torch",
+    "train-detector": "train or fine-tune the person detector",
+    "test-detector": "score the person detector",
     "check": "look for faults in data, boxes, predictions, label maps, videos",
     "prepare": "small copies of a set's videos that are quick to read in the middle",
     "show": "draw samples of a data set exactly as the network sees them",
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         console.error(f"{name!r} is not a command.{_nearest(name)} Commands: {', '.join(COMMANDS)}")
         return 2
-    command = importlib.import_module(f"ava_detect.cli.{name}")
+    command = importlib.import_module(f"ava_detect.cli.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"ava-detect {name}", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -16,6 +16,7 @@ from ava_detect.data.frame_lists import read_frame_list
 from ava_detect.data.video_clips import Clip, Resize, read_video_clip
 from ava_detect.data.video_index import IndexStore
 from ava_detect.video.clip_sampler import nearest_frame_indices
+from ava_detect.video.reader import VideoReader
 from ava_detect.video.suffixes import VIDEO_SUFFIXES
 from evaluation.errors import DataError, VideoError
 from evaluation.rows import format_time
@@ -42,6 +43,13 @@ class ClipSource(Protocol):
 
         Raises:
             VideoError: the video cannot be read there, or it has no such second.
+        """
+
+    def picture_shape(self, video_id: str) -> tuple[int, int]:
+        """Return height and width of a video's pictures, without its length having a say.
+
+        Raises:
+            VideoError: the video cannot be read.
         """
 
 
@@ -77,6 +85,11 @@ class VideoFolder:
         index = self._indices.of(path)
         places = _places(index.times, second, self._start_second, offsets, str(path))
         return read_video_clip(path, index, places, resize, threads=self._threads)
+
+    def picture_shape(self, video_id: str) -> tuple[int, int]:
+        """Decode the first frame to see its height and width."""
+        with VideoReader(self._paths[video_id], threads=self._threads) as video:
+            return video.info.height, video.info.width
 
 
 class FrameFolder:
@@ -114,6 +127,11 @@ class FrameFolder:
         if len(shapes) > 1:
             raise VideoError(f"{video_id}: its frames differ in size: {sorted(shapes)} (height, width)")
         return Clip(np.stack([read[place] for place in places]), shapes.pop())
+
+    def picture_shape(self, video_id: str) -> tuple[int, int]:
+        """Read the first frame to see its height and width."""
+        image = _read_image(self._folder / self._names[video_id][0])
+        return image.shape[0], image.shape[1]
 
 
 def videos_in(folder: Path) -> dict[str, Path]:

@@ -1,8 +1,8 @@
 """Person detectors of ours as files: safetensors, with everything that has to travel with the weights inside.
 
 The tensors have Detectron2's names. The header's metadata has one key, ``ava_detect_detector``, with a JSON
-document: the settings of the Detectron2 configuration that differ from its defaults as YAML text, the classes,
-which of them is the person, the threshold, and where the weights come from.
+document: the settings of the Detectron2 configuration that differ from its defaults as YAML text, the
+classes, which of them is the person, the threshold, and where the weights come from.
 """
 
 import json
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ava_detect import __version__
 from ava_detect.weights.safe_read import read_safetensors_metadata
+from ava_detect.weights.storage import to_storage
 from evaluation.atomic import atomic_path
 from evaluation.errors import WeightsError
 
@@ -57,15 +58,15 @@ def save_detector(
         tensors: Detectron2's names and tensors. Batch norm's counters are left out; they are not needed.
         path: of the file, usually ``*.safetensors``.
         record: what goes with them.
-        dtype: of the floating-point tensors in the file; float16 halves it.
+        dtype: of convolutions and linear layers in the file; float16 halves it. See ``storage``.
 
     Raises:
-        WeightsError: the file cannot be written.
+        WeightsError: the file cannot be written, or a weight is out of the range of ``dtype``.
     """
     from safetensors.torch import save_file
 
     stored = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous().clone()
+        name: to_storage(name, tensor, dtype)
         for name, tensor in tensors.items()
         if not name.endswith("num_batches_tracked")
     }
@@ -121,7 +122,7 @@ def _record(document: Mapping[str, object]) -> DetectorRecord:
     if not isinstance(threshold, float | int) or not 0 <= threshold <= 1:
         raise ValueError(f"threshold {threshold!r}")
     if not isinstance(document["config"], str):
-        raise ValueError("no configuration")
+        raise TypeError("no configuration")
     return DetectorRecord(
         config=document["config"],
         classes=tuple(map(str, classes)),

@@ -199,3 +199,32 @@ def test_a_missing_pycocotools_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
     with pytest.raises(MissingDependencyError, match="pycocotools is not installed"):
         coco_box_ap([np.ones((1, 4))], [np.ones((1, 4))], [np.ones(1)])
+
+
+def test_recall_is_told_by_size_and_masks_may_have_other_sizes_than_boxes():
+    small, large = np.array([[0, 0, 20, 20.0]]), np.array([[0, 0, 200, 200.0]])
+    truth, found = [small, large], [small, large + 400]
+    result = coco_box_ap(truth, found, [np.ones(1), np.ones(1)])
+    assert (result.recall_small, result.recall_large, result.recall) == (1.0, 0.0, 0.5)
+    assert math.isnan(result.recall_medium)
+    masks = coco_box_ap(truth, found, [np.ones(1), np.ones(1)], areas=[np.array([1100.0]), np.array([5e4])])
+    assert math.isnan(masks.recall_small)
+    assert masks.recall_medium == 1.0
+
+
+def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
+    person, crowd = np.array([[0, 0, 50, 50.0]]), np.array([[100, 100, 300, 300.0]])
+    found = np.array([[120, 120, 160, 160], [0, 0, 50, 50.0]])
+    scores = [np.array([0.9, 0.8])]
+    assert coco_box_ap([person], [found], scores).ap50 == pytest.approx(0.5)
+    assert coco_box_ap([person], [found], scores, crowds=[crowd]).ap50 == pytest.approx(1.0)
+
+
+def test_the_best_threshold_is_where_precision_and_recall_balance():
+    person = [np.array([[0, 0, 50, 50.0]])] * 4
+    wrong = np.array([[200, 200, 250, 250.0]])
+    found = [person[0], person[0], np.concatenate([person[0], wrong]), wrong]
+    scores = [np.array([0.9]), np.array([0.8]), np.array([0.6, 0.5]), np.array([0.4])]
+    # Three right ones down to 0.6, then only wrong ones: F1 is largest at 0.6.
+    assert coco_box_ap(person, found, scores).best_threshold == pytest.approx(0.6)
+    assert math.isnan(coco_box_ap(person, [np.zeros((0, 4))] * 4, [np.zeros(0)] * 4).best_threshold)

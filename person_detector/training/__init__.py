@@ -1,0 +1,1 @@
+"""Training and scoring of a person detector, on pictures that others hand in."""
