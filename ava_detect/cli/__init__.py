@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "score a detections file; no model, no torch",
     "train-detector": "train or fine-tune the person detector",
     "test-detector": "score the person detector",
+    "train": "train or fine-tune the action model",
     "check": "look for faults in data, boxes, predictions, label maps, videos",
     "prepare": "small copies of a set's videos that are quick to read in the middle",
     "show": "draw samples of a data set exactly as the network sees them",

@@ -338,6 +338,8 @@ class TrainSection:
     # Epochs between evaluations and between checkpoints.
     EVAL_PERIOD: Count = 10
     CHECKPOINT_PERIOD: Count = 10
+    # ours: a checkpoint every so many steps as well, for long epochs; 0 = at the ends of epochs only.
+    CHECKPOINT_STEPS: Natural = 0
     # ours: how many of the latest checkpoints stay on disk besides the best one; 0 = all.
     KEEP_CHECKPOINTS: Natural = 3
     # Weights to begin with: a file or a name of `ava-detect models list`; empty = random.

@@ -15,7 +15,7 @@ order; none of them may sit inside a branch that only some processes take.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -78,6 +78,14 @@ class Process:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def copy_from_first(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Give tensors, in every process, the values that they have in process 0."""
+        if self.world > 1:
+            import torch.distributed as dist
+
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
     def sum(self, mine: torch.Tensor) -> torch.Tensor:
         """Return the sum over all processes as a new tensor; it has no gradient."""
         total = mine.detach().clone()
@@ -104,12 +112,13 @@ ALONE_ENVIRONMENT = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_W
 
 
 @contextmanager
-def joined_processes(device: str = "auto") -> Iterator[Process]:
+def joined_processes(device: str = "auto", *, patience: timedelta = _PATIENCE) -> Iterator[Process]:
     """Join the processes that torchrun started, or be the only one; leave them at the end.
 
     Args:
         device: "auto", "cpu", "cuda" or, for a single process, "cuda:N"; on a machine with several processes
             each takes the GPU of its number.
+        patience: how long a process waits for one that lives and does not come.
 
     Raises:
         UsageError: more processes than GPUs, a device that is not there, or a damaged environment.
@@ -123,7 +132,7 @@ def joined_processes(device: str = "auto") -> Iterator[Process]:
     import torch.distributed as dist
 
     backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=_PATIENCE)
+    dist.init_process_group(backend, timeout=patience)
     try:
         yield process
     finally:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,23 +11,29 @@ from types import FrameType
 class Interruption:
     """Says whether the user, or a scheduler with SIGTERM, asked to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, same_within_s: float = 0.0) -> None:
         self.requested = False
+        self._same_within_s, self._first = same_within_s, 0.0
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+        if not self.requested:
+            self.requested, self._first = True, time.monotonic()
+        elif time.monotonic() - self._first >= self._same_within_s:
             raise KeyboardInterrupt
-        self.requested = True
 
 
 @contextmanager
-def graceful_interruption() -> Iterator[Interruption]:
+def graceful_interruption(*, same_within_s: float = 0.0) -> Iterator[Interruption]:
     """Within the block, the first SIGINT or SIGTERM only sets ``requested``; the second raises.
+
+    Args:
+        same_within_s: a signal that follows the first within this time counts as the same: torchrun hands on
+            the Ctrl-C that its processes got from the terminal as well.
 
     Raises:
         KeyboardInterrupt: in the block, at the second signal.
     """
-    interruption = Interruption()
+    interruption = Interruption(same_within_s=same_within_s)
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield interruption
         return
