@@ -22,6 +22,7 @@ from evaluation.errors import AvaDetectError
 
 COMMANDS = {
     "predict": "who does what, where, when: people and actions of videos as AVA rows",
+    "test": "run a model over a data set and score it",
     "evaluate": "score a detections file; no model, no torch",
     "train-detector": "train or fine-tune the person detector",
     "test-detector": "score the person detector",

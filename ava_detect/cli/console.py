@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Run = Callable[[argparse.Namespace], int]
 
 _INDENT = " " * len("error: ")
+_PACKAGES = ("ava_detect", "person_detector", "evaluation")
 _LINE_EVERY_S = 30.0  # without a terminal, progress is a line now and then
 _SECONDS_OF_VIDEO = (
     "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}, "
@@ -44,11 +45,19 @@ def set_up(args: argparse.Namespace) -> None:
         level = logging.DEBUG
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter())
-    for package in ("ava_detect", "person_detector", "evaluation"):
+    for package in _PACKAGES:
         logger = logging.getLogger(package)
         logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
+
+
+def hush() -> None:
+    """Say nothing but errors from now on: another process of the same command speaks."""
+    global _progress_allowed, _talkative
+    _talkative = _progress_allowed = False
+    for package in _PACKAGES:
+        logging.getLogger(package).setLevel(logging.ERROR)
 
 
 def say(message: str) -> None:

@@ -4,8 +4,8 @@
 """
 
 from ava_detect.config.dump import dump_config
-from ava_detect.config.load import load_config, parse_config, replace
+from ava_detect.config.load import load_config, on_top, parse_config, replace
 from ava_detect.config.packaged import packaged_names
 from ava_detect.config.schema import Config
 
-__all__ = ["Config", "dump_config", "load_config", "packaged_names", "parse_config", "replace"]
+__all__ = ["Config", "dump_config", "load_config", "on_top", "packaged_names", "parse_config", "replace"]

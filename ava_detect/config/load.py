@@ -67,6 +67,17 @@ def replace(cfg: Config, overrides: Sequence[object]) -> Config:
     return _build([*cfg.written.values(), *_override_settings(overrides)])
 
 
+def on_top(base: Config, top: Config, overrides: Sequence[object] = ()) -> Config:
+    """Return ``base`` with everything that was written for ``top``, then with ``overrides``.
+
+    For a configuration that says little, such as where data are, together with one that travels with weights.
+
+    Raises:
+        ConfigError: as for ``load_config``.
+    """
+    return _build([*base.written.values(), *top.written.values(), *_override_settings(overrides)])
+
+
 def _read(text: str, source: str) -> list[Setting]:
     settings = read_settings(text, source)
     _refuse_absent(settings)

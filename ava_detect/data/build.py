@@ -57,20 +57,23 @@ def build_training_set(cfg: Config) -> ClipDataset:
     return _dataset(cfg, annotations, source, _training_view(cfg))
 
 
-def build_test_set(cfg: Config, *, size: int | None = None, mirrored: bool = False) -> ClipDataset:
+def build_test_set(
+    cfg: Config, *, size: int | None = None, mirrored: bool = False, label_map: LabelMap | None = None
+) -> ClipDataset:
     """Build the test set: detected boxes, or with ``AVA.TEST_GT_BOXES`` the labelled ones.
 
     Args:
         cfg: the configuration.
         size: short side of the clips, pixels; ``None`` for ``DATA.TEST_CROP_SIZE``.
         mirrored: exchange left and right; ``AVA.TEST_FORCE_FLIP`` turns it round.
+        label_map: the classes; ``None`` for ``AVA.LABEL_MAP_FILE``.
 
     Raises:
         ConfigError: the configuration says not where the data are.
         DataError: a file cannot be used, or nothing is left to test.
     """
     source = build_source(cfg, cfg.AVA.TEST_LISTS)
-    class_ids, seconds, exclusions = _class_ids(cfg), _valid_seconds(cfg), build_exclusions(cfg)
+    class_ids, seconds, exclusions = _class_ids(cfg, label_map), _valid_seconds(cfg), build_exclusions(cfg)
     if cfg.AVA.TEST_GT_BOXES:
         truth = [_annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE)]
         annotations = read_training_annotations(
@@ -254,8 +257,8 @@ def _pixels(cfg: Config) -> Pixels:
     return Pixels(cfg.DATA.MEAN, cfg.DATA.STD, ChannelOrder.BGR if cfg.AVA.BGR else ChannelOrder.RGB)
 
 
-def _class_ids(cfg: Config) -> tuple[int, ...]:
-    return label_columns(build_label_map(cfg).ids, cfg.MODEL.NUM_CLASSES)
+def _class_ids(cfg: Config, label_map: LabelMap | None = None) -> tuple[int, ...]:
+    return label_columns((label_map or build_label_map(cfg)).ids, cfg.MODEL.NUM_CLASSES)
 
 
 def _valid_seconds(cfg: Config) -> tuple[float, float] | None:

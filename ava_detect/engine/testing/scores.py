@@ -1,6 +1,6 @@
 """A test's figures: mAP under every protocol, AP by class, the report for people and for programs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ava_detect.engine.testing.results import DETECTIONS, TestResults, box_table
@@ -88,13 +88,10 @@ def score_results(results: TestResults, truth: Truth, folder: Path, *, boxes_nam
             by_protocol[name], refusals[name] = None, str(error)
     findings = explain(official)
     document = {
-        **SCHEMA,
+        **results_document(results),
         "mean_ap": official.mean,
         "by_protocol": by_protocol,
         "not_by_protocol": refusals,
-        "keyframes": len(results.annotations),
-        "boxes": len(results.annotations.boxes),
-        "unread": [{"video_id": k.video_id, "second": k.second, "reason": k.reason} for k in results.unread],
         "official": result_document(official, findings),
     }
     report = [result_text(official), _protocols_text(by_protocol, refusals)]
@@ -112,6 +109,16 @@ def _without_bare_rows(table: RowTable) -> RowTable:
     """Leave out the rows that only name a keyframe, which not every protocol knows."""
     nothing = {name: getattr(table, name)[:0] for name in ("bare_videos", "bare_times", "bare_lines")}
     return replace(table, **nothing)
+
+
+def results_document(results: TestResults) -> Document:
+    """Return what is known without ground truth, as a JSON document."""
+    return {
+        **SCHEMA,
+        "keyframes": len(results.annotations),
+        "boxes": len(results.annotations.boxes),
+        "unread": [asdict(keyframe) for keyframe in results.unread],
+    }
 
 
 def _write(official: EvaluationResult, document: Document, folder: Path) -> None:

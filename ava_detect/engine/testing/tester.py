@@ -5,14 +5,12 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from ava_detect.config import Config
 from ava_detect.config import replace as with_settings
-from ava_detect.config.origin import COMMAND_LINE
 from ava_detect.data.build import (
     build_exclusions,
     build_label_map,
@@ -24,15 +22,15 @@ from ava_detect.data.clip_dataset import Batch, ClipDataset
 from ava_detect.engine.distributed import Process
 from ava_detect.engine.prefetch import prefetch
 from ava_detect.engine.testing.batches import ViewedBatches, cut_batches, share_of
+from ava_detect.engine.testing.in_turn import first_does
 from ava_detect.engine.testing.network_scores import BatchScores, ScoreActions, score_batches
 from ava_detect.engine.testing.results import TestResults, joined_results
 from ava_detect.engine.testing.scores import Scores, Truth, score_results
 from ava_detect.engine.testing.views import show
-from evaluation.errors import AvaDetectError, DataError
+from evaluation.errors import DataError
+from evaluation.label_map import LabelMap
 from evaluation.row_table import RowTable
 from evaluation.rows import read_groundtruth
-
-T = TypeVar("T")
 
 Watch = Callable[[int, int], None]
 """(keyframes done, keyframes in all) of this process."""
@@ -47,6 +45,8 @@ class Tester:
     Args:
         cfg: says where the data are, which boxes are tested, and in which views.
         batch_size: keyframes per forward pass, at most.
+        workers: processes that read clips; 0: a thread of this one.
+        label_map: the classes that count; None for ``AVA.LABEL_MAP_FILE``.
         in_part: test every fourth second only, as while training.
 
     Attributes:
@@ -59,15 +59,28 @@ class Tester:
         DataError: a file cannot be used, or nothing is left to test.
     """
 
-    def __init__(self, cfg: Config, *, batch_size: int, in_part: bool = False) -> None:
-        self._cfg = cfg
-        self.truth = _truth(cfg)
-        dataset = build_test_set(cfg)
+    def __init__(
+        self,
+        cfg: Config,
+        *,
+        batch_size: int,
+        workers: int = 0,
+        label_map: LabelMap | None = None,
+        in_part: bool = False,
+    ) -> None:
+        self._cfg = with_settings(cfg, ["DATA_LOADER.NUM_WORKERS", workers])
+        self.truth = _truth(cfg, label_map)
+        dataset = build_test_set(cfg, label_map=label_map)
         if in_part:
             dataset, self.truth = _part(dataset, self.truth)
         self.annotations = dataset.annotations
         self.batches = cut_batches(self.annotations, batch_size)
         self._viewed = show(dataset, cfg)
+
+    @property
+    def num_views(self) -> int:
+        """How many views of each keyframe are averaged."""
+        return self._viewed.num_views
 
     def score_share(
         self,
@@ -92,10 +105,8 @@ class Tester:
         batches = share_of(self.batches if todo is None else todo, rank=process.rank, world=process.world)
         total, done = sum(map(len, batches)), 0
         scored = []
-        with closing(self._clips(batches, process.device)) as clips:
-            for batch in score_batches(
-                batches, clips, self._viewed.num_views, network, self._cfg, process.device
-            ):
+        with closing(self._clips(batches)) as clips:
+            for batch in score_batches(batches, clips, self.num_views, network, self._cfg, process.device):
                 keep(batch)
                 scored.append(batch)
                 done += len(batch.keyframes)
@@ -131,30 +142,10 @@ class Tester:
         detected = "" if ava.TEST_GT_BOXES else ", ".join(ava.TEST_PREDICT_BOX_LISTS)
         return score_results(results, self.truth, folder, boxes_named=detected)
 
-    def _clips(self, batches: Sequence[range], device: torch.device) -> Generator[Batch, None, None]:
+    def _clips(self, batches: Sequence[range]) -> Generator[Batch, None, None]:
         """Read the clips of the batches, ahead of the network."""
-        cfg = with_settings(self._cfg, ["DATA_LOADER.NUM_WORKERS", _workers(self._cfg, device)])
-        loader = build_loader(self._viewed, ViewedBatches(batches, self._viewed.num_views), cfg)
+        loader = build_loader(self._viewed, ViewedBatches(batches, self.num_views), self._cfg)
         return prefetch(loader, depth=_AHEAD)
-
-
-def first_does(process: Process, work: Callable[[], T]) -> T:
-    """Let the first process do something and give every process what came of it, or the error.
-
-    Raises:
-        AvaDetectError: what the work raised, in every process.
-    """
-    done: T | None = None
-    error: AvaDetectError | None = None
-    if process.is_first:
-        try:
-            done = work()
-        except AvaDetectError as caught:
-            error = caught
-    done, error = process.from_first((done, error))
-    if error is not None:
-        raise error
-    return done  # type: ignore[return-value]  # what the work returned
 
 
 def default_batch_size(cfg: Config, device: torch.device) -> int:
@@ -162,17 +153,16 @@ def default_batch_size(cfg: Config, device: torch.device) -> int:
     return 1 if device.type == "cpu" else cfg.TEST.BATCH_SIZE
 
 
-def _workers(cfg: Config, device: torch.device) -> int:
-    """Return the processes that read clips; on a CPU a thread is enough, and the cores have other work."""
-    key = "DATA_LOADER.NUM_WORKERS"
-    return 0 if device.type == "cpu" and cfg.origin(key) != COMMAND_LINE else cfg.DATA_LOADER.NUM_WORKERS
+def default_workers(cfg: Config, device: torch.device) -> int:
+    """Return the processes that read clips: none for a CPU, whose cores have other work; a thread does it."""
+    return 0 if device.type == "cpu" else cfg.DATA_LOADER.NUM_WORKERS
 
 
-def _truth(cfg: Config) -> Truth | None:
+def _truth(cfg: Config, label_map: LabelMap | None) -> Truth | None:
     path = groundtruth_file(cfg)
     if path is None:
         return None
-    return Truth(read_groundtruth(path), build_label_map(cfg), build_exclusions(cfg))
+    return Truth(read_groundtruth(path), label_map or build_label_map(cfg), build_exclusions(cfg))
 
 
 def _part(dataset: ClipDataset, truth: Truth | None) -> tuple[ClipDataset, Truth | None]:
