@@ -99,13 +99,14 @@ def prepare_for_inference(
     folded = fold_batch_norms(model)
     convert_parameters(folded.head, lambda parameter: parameter.to(device, torch.float32))
     if chosen == "openvino":
+        _log.info("converting the network for OpenVINO, once")
         try:
             trunk: Trunk = OpenVinoTrunk(folded, example=example, precision=precision)
             return InferenceNetwork(trunk, folded.head, chosen)
         except AvaDetectError as error:
             if backend != "auto":
                 raise
-            _log.warning("%s; torch runs it instead, in more time", error)
+            _log.warning("torch runs the network, in more time: %s", error)
             chosen = "torch"
     form = CompiledTrunk if chosen == "compile" else TorchTrunk
     trunk = form(folded, device=device, precision=precision)
@@ -132,7 +133,10 @@ def pick_backend(name: str, device: torch.device, *, keyframes: int | None = Non
     if device.type != "cpu":
         return "torch"
     if not has_openvino():
-        _log.info("openvino is not installed: torch runs the network, in more time (docs/speed.md)")
+        _log.info(
+            "openvino is not installed: torch runs the network, in more time (docs/speed.md)\n"
+            "         python -m pip install 'ava-detect[openvino]'"
+        )
         return "torch"
     if keyframes is not None and keyframes < WORTH_CONVERTING:
         return "torch"
