@@ -141,10 +141,17 @@ def _backend(mode: str, device: torch.device) -> Backend:
 
 def _configure(entry: ZooEntry, tensors: Mapping[str, np.ndarray], config: str | Path | None) -> CfgNode:
     """Return the configuration: the user's, the record's, or the one that the tensors have."""
-    from person_detector.architecture import count_classes, load_detector_config, recognise
+    from person_detector.architecture import (
+        count_classes,
+        load_detector_config,
+        parse_detector_config,
+        recognise,
+    )
 
     if config is not None:
         return load_detector_config(config)
+    if entry.persons is not None and entry.persons.enclosed_config:
+        return parse_detector_config(entry.persons.enclosed_config, entry.persons.detectron2_config)
     if entry.persons is not None:
         return load_detector_config(entry.persons.detectron2_config)
     cfg = load_detector_config(recognise(tensors, entry.name))

@@ -156,7 +156,7 @@ def _facts(entry: "ZooEntry") -> list[tuple[str, str]]:
         ("for", _DOES.get(entry.kind, "")),
         ("from", entry.publisher),
         ("trained on", entry.dataset + (f", from {entry.pretrained}" if entry.pretrained else "")),
-        ("result", f"{entry.result} as published" if entry.result else ""),
+        ("result", entry.result + (" as published" if entry.result and entry.url else "")),
         ("licence", entry.licence),
         ("note", entry.note),
         ("caveat", entry.caveat),
@@ -200,7 +200,10 @@ def _detector_facts(entry: "ZooEntry") -> list[tuple[str, str]]:
     if form is None:
         return []
     return [
-        ("config", f"{form.detectron2_config} of Detectron2's model zoo"),
+        (
+            "config",
+            "inside" if form.enclosed_config else f"{form.detectron2_config} of Detectron2's model zoo",
+        ),
         ("classes", f"{len(form.classes)}; person is index {form.person_class}"),
         ("threshold", f"{form.score_threshold:.2f} (--person-thresh)"),
     ]

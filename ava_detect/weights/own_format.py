@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ava_detect import __version__
 from ava_detect.config import Config, dump_config, parse_config
 from ava_detect.weights.publisher import Publisher, Tensors
 from ava_detect.weights.safe_read import read_safetensors_metadata
+from ava_detect.weights.storage import to_storage
 from evaluation.atomic import atomic_path
 from evaluation.errors import AvaDetectError, WeightsError
 from evaluation.label_map import LabelMap
@@ -71,8 +72,7 @@ def save_weights(
         config: what the model was built from.
         label_map: the classes in the order of the classifier's rows.
         source: where the weights come from, in a sentence.
-        dtype: of convolutions and linear layers in the file; float16 halves it. Norms, their statistics and
-            biases are float32 in any file: they are few, and a small variance would become 0.
+        dtype: of convolutions and linear layers in the file; float16 halves it. See ``storage``.
 
     Raises:
         WeightsError: the file cannot be written, or a weight is out of the range of ``dtype``.
@@ -84,7 +84,7 @@ def save_weights(
         raise ValueError(
             f"{len(label_map)} classes in the label map, {config.MODEL.NUM_CLASSES} in the model"
         )
-    tensors = {name: _stored(name, tensor, dtype) for name, tensor in model.state_dict().items()}
+    tensors = {name: to_storage(name, tensor, dtype) for name, tensor in model.state_dict().items()}
     document = {
         "version": _VERSION,
         "tool": f"ava-detect {__version__}",
@@ -97,18 +97,6 @@ def save_weights(
             save_file(tensors, temporary, metadata={_METADATA_KEY: json.dumps(document, sort_keys=True)})
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror or error}).") from error
-
-
-def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a tensor as it stands in the file."""
-    tensor = tensor.detach().cpu()
-    if not tensor.is_floating_point():
-        return tensor.contiguous().clone()
-    stored = tensor.to(dtype if tensor.dim() > 1 else torch.float32).contiguous().clone()
-    if bool((tensor.isfinite() & ~stored.isfinite()).any()):
-        kind = str(dtype).removeprefix("torch.")
-        raise WeightsError(f"{name} has the value {tensor.abs().max():g}, out of the range of {kind}")
-    return stored
 
 
 def read_enclosed(path: str | Path) -> Enclosed | None:

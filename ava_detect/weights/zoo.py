@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ava_detect.weights.cache import cache_dir, file_digest, record_digest, recorded_digest
 from ava_detect.weights.download import DownloadError, Progress, discard, download
 from ava_detect.weights.zoo_detectors import DETECTORS
-from ava_detect.weights.zoo_entry import Kind, ZooEntry, form_of
+from ava_detect.weights.zoo_entry import DetectorForm, Kind, ZooEntry, form_of
 from ava_detect.weights.zoo_mmaction2 import MMACTION2
 from ava_detect.weights.zoo_pyslowfast import PYSLOWFAST
 from ava_detect.weights.zoo_pytorchvideo import PYTORCHVIDEO
 from evaluation.errors import WeightsError
+
+if TYPE_CHECKING:
+    from ava_detect.weights.detector_format import DetectorRecord
 
 RECORDS = (*PYSLOWFAST, *PYTORCHVIDEO, *MMACTION2, *DETECTORS)
 """The published weights."""
@@ -131,17 +135,20 @@ def _embedded(kind: Kind) -> ZooEntry:
             f"{EMBEDDED}: this installation has no embedded weights ({path} is missing).",
             hint="Take published ones: ava-detect models list",
         )
-    if kind == "persons":
-        return ZooEntry(EMBEDDED, "persons", publisher="ava-detect", path=path, caveat=EMBEDDED_CAVEAT)
-    return replace(_from_file(path, name=EMBEDDED), caveat=EMBEDDED_CAVEAT)
+    entry = _from_file(path, name=EMBEDDED)
+    return replace(entry, kind=kind, publisher="ava-detect", caveat=EMBEDDED_CAVEAT)
 
 
 def _from_file(path: Path, *, name: str = "") -> ZooEntry:
     """Describe a file: all that a file of ours carries, of another one its place only."""
+    from ava_detect.weights.detector_format import read_detector_record
     from ava_detect.weights.own_format import read_enclosed  # needs torch; ``models list`` does not
 
     enclosed = read_enclosed(path)
     if enclosed is None:
+        record = read_detector_record(path)
+        if record is not None:
+            return _detector(record, path, name or path.name)
         return ZooEntry(name or path.name, "unknown", path=path)
     return ZooEntry(
         name or path.name,
@@ -152,6 +159,26 @@ def _from_file(path: Path, *, name: str = "") -> ZooEntry:
         action=form_of(enclosed.config),
         enclosed_config=enclosed.config,
         enclosed_labels=enclosed.label_map,
+    )
+
+
+def _detector(record: "DetectorRecord", path: Path, name: str) -> ZooEntry:
+    """Describe a file of a person detector that was trained here."""
+    form = DetectorForm(
+        f"{path} (configuration inside)",
+        record.classes,
+        record.person_class,
+        record.score_threshold,
+        enclosed_config=record.config,
+    )
+    return ZooEntry(
+        name,
+        "persons",
+        publisher="ava-detect",
+        path=path,
+        result=record.result,
+        note=record.source,
+        persons=form,
     )
 
 

@@ -72,16 +72,18 @@ class DetectorForm:
     """What the boxes of a person detector mean.
 
     Attributes:
-        detectron2_config: the file of Detectron2's model zoo that describes the network.
+        detectron2_config: name of the configuration that describes the network, of Detectron2's model zoo.
         classes: the detector's classes, in the order of its scores.
         person_class: index of the class that counts.
         score_threshold: people below it are dropped unless the user says otherwise.
+        enclosed_config: the configuration as YAML text, of a file that brings its own.
     """
 
     detectron2_config: str
     classes: tuple[str, ...]
     person_class: int
     score_threshold: float
+    enclosed_config: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from ava_detect.config import Config
@@ -253,7 +254,7 @@ def test_embedded_weights_are_found_by_kind(
 
     (tmp_path / "embedded").mkdir()
     save_weights(small_model(), tmp_path / "embedded" / "actions.safetensors", config=small_config())
-    (tmp_path / "embedded" / "persons.safetensors").touch()
+    save_file({"a": torch.ones(1)}, tmp_path / "embedded" / "persons.safetensors")
     monkeypatch.setattr(zoo.resources, "files", lambda _: tmp_path)
     actions = find_weights("embedded")
     assert (actions.name, actions.kind, actions.load_config()) == ("embedded", "actions", small_config())
