@@ -276,17 +276,7 @@ def _header(
 
     return Header(
         tool_version=__version__,
-        video=VideoFacts(
-            video_id=info.path.stem,
-            path=str(info.path),
-            width=info.width,
-            height=info.height,
-            duration_s=info.duration_s,
-            fps=str(info.fps) if info.fps else None,
-            rotation=info.rotation,
-            codec=info.codec,
-            size_bytes=info.path.stat().st_size,
-        ),
+        video=VideoFacts.of(info, info.path.stem),
         model=model.facts,
         detector=people.facts,
         settings=Settings(

@@ -36,6 +36,14 @@ def introduce(model: ActionModel, people: People, predictor: Predictor, infos: d
         length = console.clock(info.duration_s) if info.duration_s else "length unknown"
         rate = f", {float(info.fps):.5g} fps" if info.fps else ""
         console.say(f"video    {path}  {length}, {info.width}x{info.height}{rate}, {info.codec}")
+    say_caveats(model.facts.caveat, people.facts.caveat)
+
+
+def say_caveats(*caveats: str) -> None:
+    """Say what results must not be taken for: each sentence once, also with ``--quiet``."""
+    for caveat in dict.fromkeys(caveats):
+        if caveat:
+            console.warn(caveat)
 
 
 class Bars:

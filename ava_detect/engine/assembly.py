@@ -100,6 +100,7 @@ def load_action_model(
         config_sha256=hashlib.sha256(dump_config(config).encode()).hexdigest(),
         label_map=label_map.source,
         classes=classes_of(label_map),
+        caveat=entry.caveat,
     )
     return ActionModel(
         config, network, label_map, f"{entry.name}, {len(label_map)} classes{result}{note}", facts
@@ -185,5 +186,5 @@ def people_from_detector(
         lambda _, clips: detector.detect_batch([clip.image for clip in clips], threshold=0.0),
         detector.threshold,
         entry.name,
-        DetectorFacts("detector", entry.name, file_digest(path, "sha256")),
+        DetectorFacts("detector", entry.name, file_digest(path, "sha256"), entry.caveat),
     )

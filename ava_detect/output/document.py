@@ -296,6 +296,7 @@ def _parse_model(fields: Fields) -> ModelFacts:
         config_sha256=fields.text("config_sha256"),
         label_map=fields.text("label_map"),
         classes=tuple(classes),
+        caveat=fields.text("caveat") if "caveat" in fields else "",
     )
 
 
@@ -308,7 +309,12 @@ def _parse_detector(fields: Fields) -> DetectorFacts:
             source = "file"
         case other:
             raise DataError(f"{fields.where}: source: found {other[:40]!r}, expected 'detector' or 'file'")
-    return DetectorFacts(source=source, name=fields.text("name"), sha256=fields.text("sha256"))
+    return DetectorFacts(
+        source=source,
+        name=fields.text("name"),
+        sha256=fields.text("sha256"),
+        caveat=fields.text("caveat") if "caveat" in fields else "",
+    )
 
 
 def _parse_settings(fields: Fields) -> Settings:

@@ -4,16 +4,21 @@ They are what the journal holds and what every output is derived from. ``ava_det
 them into JSON and back.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ava_detect.output.results import KeyframeResult
 from evaluation.errors import DataError
 from evaluation.label_map import LabelMap
+
+if TYPE_CHECKING:
+    from ava_detect.video.reader import VideoInfo
 
 SCHEMA = "ava-detect/predictions"
 VERSION = 1
@@ -50,6 +55,21 @@ class VideoFacts:
     codec: str = ""
     size_bytes: int | None = None
 
+    @classmethod
+    def of(cls, info: VideoInfo, video_id: str) -> VideoFacts:
+        """Return the facts of a video that was opened."""
+        return cls(
+            video_id=video_id,
+            path=str(info.path),
+            width=info.width,
+            height=info.height,
+            duration_s=info.duration_s,
+            fps=str(info.fps) if info.fps else None,
+            rotation=info.rotation,
+            codec=info.codec,
+            size_bytes=info.path.stat().st_size,
+        )
+
 
 @dataclass(frozen=True)
 class ActionClass:
@@ -62,13 +82,18 @@ class ActionClass:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The action model: name, SHA-256 of weights and of the effective config, and its label map."""
+    """The action model: name, SHA-256 of weights and of the effective config, and its label map.
+
+    Attributes:
+        caveat: what its scores must not be taken for; "" where nothing is known against them.
+    """
 
     name: str
     weights_sha256: str
     config_sha256: str
     label_map: str
     classes: tuple[ActionClass, ...]
+    caveat: str = ""
 
     @property
     def class_ids(self) -> tuple[int, ...]:
@@ -84,11 +109,13 @@ class DetectorFacts:
         source: "detector" or "file".
         name: of the detector, or the path of the file.
         sha256: of the detector's weights, or of the file.
+        caveat: as of ``ModelFacts``.
     """
 
     source: Literal["detector", "file"]
     name: str
     sha256: str = ""
+    caveat: str = ""
 
 
 @dataclass(frozen=True)

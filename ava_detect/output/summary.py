@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ava_detect.output.clock import clock
 from ava_detect.output.records import ActionClass, DetectorFacts, End, Header, Keyframe, Record, Status
 from ava_detect.output.targets import Kind, Target
 
@@ -41,6 +42,7 @@ class Summary:
         best_person: (score, video id, time in s) of the surest detection below or above the threshold.
         videos: how each ended.
         detector, person_thresh: of the last video.
+        caveats: what the results must not be taken for, each once.
     """
 
     keyframes: int = 0
@@ -53,6 +55,7 @@ class Summary:
     videos: list[VideoEnd] = field(default_factory=list)
     detector: DetectorFacts | None = None
     person_thresh: float | None = None
+    caveats: list[str] = field(default_factory=list)
 
     @property
     def incomplete(self) -> list[VideoEnd]:
@@ -70,6 +73,7 @@ class Summary:
             "seen_s": {action.name: seconds for action, seconds in self.seen_s.items()},
             "best_person_score": self.best_person[0] if self.best_person else None,
             "videos": [vars(video) for video in self.videos],
+            "caveats": self.caveats,
         }
 
 
@@ -105,6 +109,9 @@ class _VideoCounter:
         self._person_ids, self._seen, self._last_time = set(), Counter(), None
         self.summary.detector = header.detector
         self.summary.person_thresh = header.settings.person_thresh
+        for caveat in (header.model.caveat, header.detector.caveat):
+            if caveat and caveat not in self.summary.caveats:
+                self.summary.caveats.append(caveat)
         if not header.settings.track:
             self.summary.persons = None
 
@@ -183,13 +190,6 @@ def _nobody(summary: Summary) -> str:
     score, video_id, time = summary.best_person
     place = f"{clock(time)} of {video_id}" if len(summary.videos) > 1 else clock(time)
     return f"no person scored {summary.person_thresh:.2f} or more {where} (best: {score:.2f} at {place})."
-
-
-def clock(seconds: float) -> str:
-    """Format a time in a video as ``m:ss`` or ``h:mm:ss``."""
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

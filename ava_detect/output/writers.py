@@ -56,7 +56,7 @@ def ava_rows(records: Iterable[Record]) -> Iterator[ActionRow]:
     Boxes are normalised by the size of the displayed frame and cut at its edges; times carry the offset.
     """
     for header, keyframe in _with_header(records):
-        timestamp = _written_time(header, keyframe)
+        timestamp = written_time(header, keyframe)
         for person in keyframe.persons:
             box = normalised_box(person, header.video)
             for action_id, score in person.actions:
@@ -83,7 +83,7 @@ def _table_csv(records: Iterable[Record]) -> Iterator[bytes]:
     yield _csv_line(TABLE_COLUMNS)
     for header, keyframe in _with_header(records):
         classes = {action.id: action for action in header.model.classes}
-        time = f"{_written_time(header, keyframe):.{_TIME_DECIMALS}f}"
+        time = f"{written_time(header, keyframe):.{_TIME_DECIMALS}f}"
         for person in keyframe.persons:
             who = (
                 header.video.video_id, time, keyframe.frame_idx, person.person_id,
@@ -128,7 +128,7 @@ def _with_header(records: Iterable[Record]) -> Iterator[tuple[Header, Keyframe]]
             yield header, record
 
 
-def _written_time(header: Header, keyframe: Keyframe) -> float:
+def written_time(header: Header, keyframe: Keyframe) -> float:
     """Return the nominal time with the offset, to the decimals of the files: 3.0000000000000004 is whole."""
     return round(keyframe.time + header.settings.time_offset_s, _TIME_DECIMALS)
 

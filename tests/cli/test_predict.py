@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,26 @@ def test_the_rows_are_official(predict, make_video):
     assert len(table) == 3 * 2 * 6 or table.scores.min() < 0.5
     first = rows("actions.csv")[0]
     assert first[:6] == ["video", "0000", "0.100000", "0.100000", "0.500000", "0.900000"]
+
+
+def test_embedded_weights_say_once_what_they_do_not_know(
+    tiny_weights, make_boxes, make_video, tmp_path, monkeypatch, capsys
+):
+    from ava_detect.weights import zoo
+
+    (tmp_path / "embedded").mkdir()
+    shutil.copy(tiny_weights, tmp_path / "embedded" / "actions.safetensors")
+    monkeypatch.setattr(zoo.resources, "files", lambda _: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    make_video(frames=30)
+    words = ["video.mp4", "--weights", "embedded", "--boxes", str(make_boxes()), "--out", "a.json", "--quiet"]
+    assert main(["predict", *words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [f"warning: {zoo.EMBEDDED_CAVEAT}"]
+    assert json.loads(out)["caveats"] == [zoo.EMBEDDED_CAVEAT]
+    (video,) = json.loads(Path("a.json").read_text())["videos"]
+    assert (video["model"]["name"], video["model"]["caveat"]) == ("embedded", zoo.EMBEDDED_CAVEAT)
+    assert video["detector"]["caveat"] == ""
 
 
 def test_every_output_tells_the_same(predict, make_video):

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,20 @@ def test_a_name_that_is_not_utf8_comes_back(tmp_path, make_header):
     line.decode("utf-8")
     (tmp_path / "a.jsonl").write_bytes(line + to_line(End("complete", 0), header.video.video_id))
     assert next(read_document(tmp_path / "a.jsonl")) == header
+
+
+def test_caveats_come_back_and_need_not_be_there(tmp_path, make_header):
+    header = make_header()
+    doubtful = replace(
+        header,
+        model=replace(header.model, caveat="knows drawings"),
+        detector=replace(header.detector, caveat="knows drawings too"),
+    )
+    assert next(read_document(write(tmp_path / "a.jsonl", lines_of(doubtful, [])))) == doubtful
+    lines = lines_of(doubtful, [])
+    for part in ("model", "detector"):
+        del lines[0][part]["caveat"]
+    assert next(read_document(write(tmp_path / "b.jsonl", lines))) == header
 
 
 def test_keys_from_a_later_release_are_ignored(tmp_path, make_header):

@@ -1,10 +1,14 @@
 """What a run says at its end: counts, seconds per action, advice when nobody was found."""
 
+from dataclasses import replace
+
 import pytest
 
+from ava_detect.output.clock import clock
 from ava_detect.output.journal import Journal, read_journal
+from ava_detect.output.records import End
 from ava_detect.output.strongest import Moment, strongest, table_lines
-from ava_detect.output.summary import Summary, clock, summarise, summary_lines, wrote_line
+from ava_detect.output.summary import Summary, summarise, summary_lines, wrote_line
 from ava_detect.output.targets import out_target, table_target
 
 # Scores of stand, walk, carry/hold, watch.
@@ -111,6 +115,17 @@ def test_a_video_that_ended_early_is_told_with_its_last_keyframe(journal_of, mak
     (video,) = summary.incomplete
     assert (video.video_id, video.status, video.keyframes, video.last_time) == ("gym", "damaged", 2, 96.0)
     assert summary.as_json()["videos"][0]["reason"] == "invalid data at 1:37.4"
+
+
+def test_a_caveat_is_in_the_summary_once(make_header):
+    header = make_header()
+    doubtful = replace(
+        header,
+        model=replace(header.model, caveat="knows drawings"),
+        detector=replace(header.detector, caveat="knows drawings"),
+    )
+    assert summarise([doubtful, End("complete", 0)]).as_json()["caveats"] == ["knows drawings"]
+    assert summarise([header, End("complete", 0)]).as_json()["caveats"] == []
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (67.9, "1:07"), (3600, "1:00:00")])
