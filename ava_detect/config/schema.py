@@ -258,6 +258,9 @@ class AvaSection:
     # Detected boxes for training, and (ours) from which overlap with a labelled box they take its labels.
     TRAIN_PREDICT_BOX_LISTS: tuple[str, ...] = ()
     TRAIN_PREDICT_BOX_IOU: Fraction = 0.9
+    # ours: people whose box lies in a training crop by less than this share are left out of it. At 0 they all
+    # stay, as in PySlowFast, be it as a line on the border.
+    TRAIN_BOX_MIN_VISIBLE: Fraction = 0.0
     TEST_PREDICT_BOX_LISTS: tuple[str, ...] = ("ava_val_predicted_boxes.csv",)
     # ours: test on the boxes of GROUNDTRUTH_FILE instead of detected ones.
     TEST_GT_BOXES: bool = False

@@ -5,7 +5,7 @@ by ``annotation_reader``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -34,6 +34,10 @@ class LabelledKeyframe:
 
     def __str__(self) -> str:
         return f"{self.video_id} at {format_time(self.second)}"
+
+    def people(self, chosen: np.ndarray) -> "LabelledKeyframe":
+        """Return the keyframe with some of its people: [R] bool."""
+        return replace(self, boxes=self.boxes[chosen], labels=self.labels[chosen], scores=self.scores[chosen])
 
 
 @dataclass(frozen=True, eq=False)

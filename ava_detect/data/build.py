@@ -1,7 +1,6 @@
 """Data sets and loaders from a configuration; the only part of training data that knows one."""
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from ava_detect.data.clip_views import ClipView, EvaluationView, Pixels, Trainin
 from ava_detect.data.colour_jitter import ColourJitter
 from ava_detect.video.clip_sampler import ClipSampler
 from ava_detect.video.transforms import ChannelOrder, ShortSideJitter
+from ava_detect.weights.cache import cache_dir
 from evaluation.errors import ConfigError, DataError
 from evaluation.label_map import BUILT_IN, LabelMap, load_label_map
 from evaluation.rows import EXCLUSION_LISTS, RowTable, read_boxes, read_exclusions, read_groundtruth
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=tuple)
 
+_INDICES = "video_index"  # folder in the cache
 _NAMED = 3  # missing videos that are named; the others are counted
 
 
@@ -127,7 +128,7 @@ def build_source(cfg: Config, lists: Sequence[str]) -> ClipSource:
     """
     ava = cfg.AVA
     if ava.VIDEO_DIR:
-        return VideoFolder(ava.VIDEO_DIR, index_folder=index_folder(), start_second=ava.START_SECOND)
+        return VideoFolder(ava.VIDEO_DIR, index_folder=cache_dir() / _INDICES, start_second=ava.START_SECOND)
     if ava.FRAME_DIR:
         folder = Path(ava.FRAME_LIST_DIR)
         return FrameFolder(ava.FRAME_DIR, [folder / name for name in lists], start_second=ava.START_SECOND)
@@ -197,13 +198,6 @@ def groundtruth_file(cfg: Config) -> Path | None:
     return _annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE) if cfg.AVA.GROUNDTRUTH_FILE else None
 
 
-def index_folder() -> Path:
-    """Return where indices of videos are kept: in ``AVA_DETECT_CACHE``, else in the user's cache folder."""
-    chosen, base = os.environ.get("AVA_DETECT_CACHE", ""), os.environ.get("XDG_CACHE_HOME", "")
-    cache = (Path(base) if base else Path.home() / ".cache") / "ava-detect"
-    return (Path(chosen).expanduser() if chosen else cache) / "video_index"
-
-
 def _dataset(cfg: Config, annotations: Annotations, source: ClipSource, view: ClipView) -> ClipDataset:
     sampler = ClipSampler(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
     return ClipDataset(_with_media(annotations, source, cfg), source, sampler, view, seed=cfg.RNG_SEED)
@@ -250,6 +244,7 @@ def _training_view(cfg: Config) -> TrainingView:
         crop=data.TRAIN_CROP_SIZE,
         flip=data.RANDOM_FLIP,
         colours=colours,
+        min_visible=ava.TRAIN_BOX_MIN_VISIBLE,
     )
 
 

@@ -39,7 +39,7 @@ class ClipItem:
 
     Attributes:
         index: of the keyframe in the annotations.
-        keyframe: as it stands in the files; its boxes are what is scored.
+        keyframe: as it stands in the files, with the people who are shown; its boxes are what is scored.
         clip: [3, T, H, W] float32, normalised; T frames of the fastest pathway.
         boxes: [R, 4] float32, pixels of the clip.
         labels: [R, K] float32, 0 or 1.
@@ -110,8 +110,10 @@ class ClipDataset(Dataset[ClipItem | SkippedClip]):
             clip = self.source.clip(keyframe.video_id, keyframe.second, self._offsets, resize)
         except VideoError as error:
             return SkippedClip(index, keyframe.video_id, keyframe.second, str(error))
-        pixels, boxes = self.view.apply(clip, keyframe.boxes, rng)
-        return ClipItem(index, keyframe, pixels, boxes, torch.from_numpy(keyframe.labels).float())
+        view = self.view.apply(clip, keyframe.boxes, rng)
+        seen = keyframe.people(view.shown)
+        labels = torch.from_numpy(seen.labels).float()
+        return ClipItem(index, seen, view.clip, view.boxes[torch.from_numpy(view.shown)], labels)
 
 
 @dataclass(frozen=True, eq=False)

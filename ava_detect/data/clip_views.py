@@ -8,7 +8,7 @@ Reference: SlowFast Networks, sections 4.1 and 5; facebookresearch/SlowFast, the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -34,22 +34,33 @@ class Pixels:
     order: ChannelOrder = ChannelOrder.RGB
 
 
+class View(NamedTuple):
+    """The network's input of one clip.
+
+    Attributes:
+        clip: [3, T, H, W] float32, normalised.
+        boxes: [R, 4] float32, pixels of the clip.
+        shown: [R] bool; a person who is not is left out, label and all.
+    """
+
+    clip: Tensor
+    boxes: Tensor
+    shown: np.ndarray
+
+
 class ClipView(Protocol):
     """Makes the network's input of a clip."""
 
     def short_side(self, rng: np.random.Generator) -> int:
         """Return the short side, pixels, to which the frames are to be resized."""
 
-    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> View:
         """Make the input.
 
         Args:
             clip: frames of the short side that was asked for.
             boxes_norm: [R, 4] normalised boxes on the keyframe.
             rng: where chance comes from; the one that ``short_side`` was given.
-
-        Returns:
-            [3, T, H, W] float32, normalised, and [R, 4] float32 boxes in its pixels.
         """
 
 
@@ -57,8 +68,8 @@ class ClipView(Protocol):
 class TrainingView:
     """A random short side, a random square, left or right, and random colours if wanted.
 
-    Boxes outside the square stay, as lines on its border, with their labels: so the published models were
-    trained.
+    Boxes outside the square stay, as lines on its border, with their labels, so the published models were
+    trained; unless ``min_visible`` is above 0.
 
     Attributes:
         pixels: normalisation.
@@ -67,6 +78,7 @@ class TrainingView:
         crop: side of the square, pixels.
         flip: whether half of the clips are mirrored.
         colours: colour jitter, or none.
+        min_visible: the share of a person's box, in [0, 1], that must lie in the square.
     """
 
     pixels: Pixels
@@ -75,20 +87,22 @@ class TrainingView:
     crop: int = 224
     flip: bool = True
     colours: ColourJitter | None = None
+    min_visible: float = 0.0
 
     def short_side(self, rng: np.random.Generator) -> int:
         """Draw the short side; see :class:`ClipView`."""
         return transforms.jitter_short_side(rng, *self.short_sides, self.jitter)
 
-    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def apply(self, clip: Clip, boxes_norm: np.ndarray, rng: np.random.Generator) -> View:
         """Draw the rest and make the input; see :class:`ClipView`."""
         height, width = clip.frames.shape[1:3]
         offset = transforms.random_crop_offset(rng, height, width, self.crop)
         frames = transforms.crop(clip.frames, offset, self.crop)
         boxes = transforms.crop_boxes(_boxes_in_frames(clip, boxes_norm), offset)
+        shown = _visible_shares(boxes, self.crop) >= self.min_visible
         if self.flip and rng.random() < 0.5:
             frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, self.crop)
-        return self._input(frames, rng), _inside(frames, boxes)
+        return View(self._input(frames, rng), _inside(frames, boxes), shown)
 
     def _input(self, frames: np.ndarray, rng: np.random.Generator) -> Tensor:
         """Make the tensor, with other colours if wanted."""
@@ -122,12 +136,12 @@ class EvaluationView:
         clip: Clip,
         boxes_norm: np.ndarray,
         rng: np.random.Generator,  # noqa: ARG002 - nothing is left to chance
-    ) -> tuple[Tensor, Tensor]:
+    ) -> View:
         """Make the input; see :class:`ClipView`."""
         frames, boxes = clip.frames, _boxes_in_frames(clip, boxes_norm)
         if self.mirrored:
             frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, frames.shape[2])
-        return _normalised(frames, self.pixels), _inside(frames, boxes)
+        return View(_normalised(frames, self.pixels), _inside(frames, boxes), np.ones(len(boxes), bool))
 
 
 def _boxes_in_frames(clip: Clip, boxes_norm: np.ndarray) -> np.ndarray:
@@ -136,6 +150,14 @@ def _boxes_in_frames(clip: Clip, boxes_norm: np.ndarray) -> np.ndarray:
     boxes = transforms.clip_boxes(boxes_norm * np.array([width, height, width, height]), height, width)
     resized = (clip.frames.shape[1], clip.frames.shape[2])
     return transforms.scale_boxes(boxes, clip.full_shape, resized)
+
+
+def _visible_shares(boxes: np.ndarray, crop: int) -> np.ndarray:
+    """Return [R]: how much of each box's area lies in a square at the origin; all of an empty box in it."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    inside = np.clip(boxes, 0, crop)
+    shares = np.divide(inside[:, 2:] - inside[:, :2], sides, out=np.ones_like(sides), where=sides > 0)
+    return shares.prod(axis=1)
 
 
 def _jittered(clip: Tensor, colours: ColourJitter, order: ChannelOrder, rng: np.random.Generator) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from ava_detect.data.clip_views import EvaluationView, Pixels, TrainingView
 from ava_detect.data.colour_jitter import ColourJitter
 from ava_detect.data.video_clips import Clip
-from ava_detect.video.transforms import ChannelOrder, ShortSideJitter
+from ava_detect.video.transforms import ChannelOrder, ShortSideJitter, random_crop_offset
 
 PIXELS = Pixels((0.4, 0.45, 0.5), (0.2, 0.225, 0.25))
 EIGENVALUES = (0.225, 0.224, 0.229)
@@ -51,11 +51,12 @@ def test_a_training_clip_is_the_published_steps(seed: int):
     rng = np.random.default_rng(seed)
     short = view.short_side(rng)
     clip, _ = _clip(short, int(100 / 60 * short))
-    pixels, boxes = view.apply(clip, BOXES, rng)
+    pixels, boxes, shown = view.apply(clip, BOXES, rng)
     expected_pixels, expected_boxes = _training_reference(view, BOXES, seed)
     np.testing.assert_allclose(pixels, expected_pixels, atol=1e-5)  # float32 against float64
     np.testing.assert_allclose(boxes, expected_boxes, atol=1e-4)
     assert (pixels.dtype, boxes.dtype) == (torch.float32, torch.float32)
+    assert shown.all()
 
 
 def test_half_of_the_clips_are_mirrored_unless_none_is_to_be():
@@ -65,9 +66,9 @@ def test_half_of_the_clips_are_mirrored_unless_none_is_to_be():
     left = np.array([[0.0, 0.0, 0.01, 1.0]])
     mirrored = 0
     for seed in range(40):
-        _, boxes = view.apply(clip, left, np.random.default_rng(seed))
+        _, boxes, _ = view.apply(clip, left, np.random.default_rng(seed))
         mirrored += bool(boxes[0, 2] > 15)
-        _, boxes = plain.apply(clip, left, np.random.default_rng(seed))
+        _, boxes, _ = plain.apply(clip, left, np.random.default_rng(seed))
         assert boxes[0, 2] < 15
     assert 10 <= mirrored <= 30
 
@@ -84,7 +85,7 @@ def test_an_evaluation_clip_is_the_whole_picture():
     clip, _ = _clip(30, 50)
     view = EvaluationView(PIXELS, size=30)
     assert view.short_side(np.random.default_rng(0)) == 30
-    pixels, boxes = view.apply(clip, BOXES, np.random.default_rng(0))
+    pixels, boxes, _ = view.apply(clip, BOXES, np.random.default_rng(0))
     expected = (clip.frames[..., ::-1] / 255 - PIXELS.mean) / PIXELS.std
     np.testing.assert_allclose(pixels, expected.transpose(3, 0, 1, 2), atol=1e-5)
     np.testing.assert_allclose(boxes, [[5, 6, 25, 27], [0, 0, 49, 29], [45, 27, 49, 29]], atol=0.51)
@@ -93,8 +94,19 @@ def test_an_evaluation_clip_is_the_whole_picture():
 def test_nobody_is_nobody():
     clip, _ = _clip(30, 50)
     for view in (EvaluationView(PIXELS, size=30), TrainingView(PIXELS, short_sides=(30, 30), crop=24)):
-        _, boxes = view.apply(clip, np.zeros((0, 4)), np.random.default_rng(0))
+        _, boxes, _ = view.apply(clip, np.zeros((0, 4)), np.random.default_rng(0))
         assert boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(("least", "shown"), [(0.0, [1, 1, 1]), (0.3, [1, 1, 0]), (0.8, [1, 0, 0])])
+def test_people_who_are_hardly_in_the_crop_can_be_left_out(least: float, shown: list[int]):
+    clip, _ = _clip(30, 60)
+    view = TrainingView(PIXELS, short_sides=(30, 30), crop=30, flip=False, min_visible=least)
+    rng = np.random.default_rng(0)
+    left = random_crop_offset(np.random.default_rng(0), 30, 60, 30)[1]
+    starts = np.array([left + 5, left + 24, left + 28])  # 10 pixels wide: all, 6 and 2 of them in the crop
+    people = np.stack([starts / 60, [0.1] * 3, (starts + 10) / 60, [0.9] * 3], axis=1)
+    assert view.apply(clip, people, rng).shown.tolist() == [bool(each) for each in shown]
 
 
 def test_bgr_networks_get_the_same_colours_in_the_other_order():
