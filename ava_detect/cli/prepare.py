@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     if not made:
         raise DataError(f"none of the {len(failed)} videos could be prepared")
     print(_sizes(made))
-    print(f"to use the copies: AVA.VIDEO_DIR {out}")
+    print(f"to use the copies: AVA.VIDEO_DIR {shlex.quote(str(out))}")
     if failed:
         console.error(
             f"{len(failed)} of {len(videos):,} videos have no copy: "

@@ -4,6 +4,8 @@ A copy has the same frames at the same times as its original, so that clips are 
 (encoded once more). That is checked before a copy gets its name.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +15,48 @@ import numpy as np
 
 from ava_detect.data.jpeg_size import JpegSizes
 from ava_detect.data.video_index import build_index
-from ava_detect.video.reader import VideoInfo, VideoReader
-from ava_detect.video.writer import VideoWriter
+from ava_detect.video.reader import Frame, VideoInfo, VideoReader
+from ava_detect.video.writer import FrameKind, VideoWriter
 from evaluation.atomic import atomic_path
 from evaluation.errors import VideoError
 
+_LOOKS_PER_S = 15  # SAMPLING_RATE 2 at TARGET_FPS 30, and its multiples
+_MAX_DISPOSABLE = 15  # between two others; x264 allows 16
 _FINEST_TICK = Fraction(1, 1_000_000)  # of the writer; finer clocks are rounded to it
 _TIME_TOLERANCE_S = 0.6e-6  # half of that tick; frames nearer than this to a tie are a tie in clips too
+
+
+class FrameKinds:
+    """Chooses what frames of a copy others may depend on: those that clips are made of.
+
+    Clips of the published models take frames 1/15 s or a multiple of it apart, keyframes at whole seconds.
+    The frames nearest to these times depend on one another alone; all others are disposable, so that reading
+    such a clip decodes hardly more frames than it has. Clips at other times are read, too, by decoding more.
+
+    Args:
+        gop: frames from one keyframe to the next, at least; a keyframe is a frame that clips are made of.
+    """
+
+    def __init__(self, gop: int) -> None:
+        self._gop = gop
+        self._since_key = gop
+        self._disposable = 0
+        self._middle_s = -1.0  # between the last frame and this one
+
+    def of(self, time: float, following: float | None) -> FrameKind:
+        """Return the kind of the next frame, shown at ``time``; the one after it at ``following``."""
+        before, self._middle_s = self._middle_s, time if following is None else (time + following) / 2
+        looked_at = math.floor(self._middle_s * _LOOKS_PER_S) > math.floor(before * _LOOKS_PER_S)
+        self._since_key += 1
+        if self._since_key > self._gop and (looked_at or time == 0):
+            self._since_key = 1
+            kind = FrameKind.KEY
+        elif looked_at or self._disposable == _MAX_DISPOSABLE:
+            kind = FrameKind.REFERENCE
+        else:
+            kind = FrameKind.DISPOSABLE
+        self._disposable = self._disposable + 1 if kind is FrameKind.DISPOSABLE else 0
+        return kind
 
 
 @dataclass(frozen=True)
@@ -78,6 +115,7 @@ def copy_video(source: Path, target: Path, settings: CopySettings) -> VideoCopy:
 def _encode(video: VideoReader, target: Path, settings: CopySettings, jpegs: JpegSizes) -> list[float]:
     """Write all frames of a video and return their times."""
     width, height = _size(video.info, settings.short_side)
+    kinds = FrameKinds(settings.gop)
     times: list[float] = []
     with VideoWriter(
         target,
@@ -87,21 +125,34 @@ def _encode(video: VideoReader, target: Path, settings: CopySettings, jpegs: Jpe
         encoder_options=_encoder_options(settings.gop),
         sample_aspect_ratio=video.info.sample_aspect_ratio,
     ) as writer:
-        for frame in video:
+        for frame, following in _with_following(video):
             image = frame.image()
             jpegs.look(image, frame.time)
-            writer.write(_resized(image, width, height), frame.time)
+            kind = kinds.of(frame.time, following.time if following is not None else None)
+            writer.write(_resized(image, width, height), frame.time, kind)
             times.append(frame.time)
     return times
 
 
+def _with_following(video: VideoReader) -> Iterator[tuple[Frame, Frame | None]]:
+    """Yield every frame with the one after it."""
+    frames = iter(video)
+    frame = next(frames)
+    for following in frames:
+        yield frame, following
+        frame = following
+    yield frame, None
+
+
 def _encoder_options(gop: int) -> dict[str, str]:
-    """Return x264's options for closed groups of ``gop`` frames that are quick to decode."""
+    """Return x264's options for closed groups of pictures that are quick to decode."""
     return {
-        "g": str(gop),
-        "keyint_min": str(gop),
+        "g": str(gop + _MAX_DISPOSABLE),
         "sc_threshold": "0",
-        "bf": "0",
+        "bf": str(_MAX_DISPOSABLE),
+        "b_strategy": "0",
+        "b-pyramid": "none",
+        "forced-idr": "1",
         "tune": "fastdecode",
         "threads": "1",
     }

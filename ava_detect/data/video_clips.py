@@ -148,13 +148,15 @@ def _decode_stretch(
     # while and then nearly right ones. So the first frame must come out, and every one after it.
     first = place = int(np.searchsorted(index.pts, start))
     awaited = deque(places)
-    decoder = FrameDecoder(container, stream)
+    decoder = FrameDecoder(container, stream, wanted=frozenset(index.pts[places].tolist()))
     for decoded in decoder:
         if decoded.pts is not None and decoded.pts < start:
             continue  # a leading frame, which refers to what was not decoded
         if decoded.interlaced_frame:
             raise NotReachedError  # it takes its neighbours to make a picture of it
-        if decoded.pts != index.pts[place]:
+        while place < len(index.pts) and index.pts[place] in decoder.left_out:
+            place += 1
+        if place == len(index.pts) or decoded.pts != index.pts[place]:
             break
         if place == awaited[0]:
             yield awaited.popleft(), decoded
@@ -163,6 +165,7 @@ def _decode_stretch(
         place += 1
     if place == first and decoder.damage is None:
         raise NotReachedError
+    place = min(place, len(index.pts) - 1)
     raise VideoError(
         f"{path}: damaged at {index.times[place]:.2f} s ({decoder.damage or 'a frame is missing'});"
         f" the frame at {index.times[awaited[0]]:.2f} s was wanted"

@@ -12,7 +12,7 @@ out well, which takes as many frames as the stream reorders.
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import av
 from av.container import InputContainer
@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ava_detect.video.awaited import AwaitedFrames
+from ava_detect.video.disposable import DisposablePackets
 from ava_detect.video.packets import PacketReader, reason
 
 _MAX_REORDER = 16  # frames, in H.264 and HEVC
@@ -32,14 +33,25 @@ _GRACE_PACKETS = 3 * _MAX_REORDER
 class FrameDecoder:
     """Iterates once over the good frames of a stream, in presentation order.
 
+    Args:
+        container: which holds the stream.
+        stream: to decode.
+        wanted: timestamps of the frames that are needed, ``None`` for all; others may be left out where
+            nothing depends on them.
+
     Attributes:
         packets: what was read of the stream so far.
+        left_out: timestamps of the frames that were not decoded because nobody wants them.
         damage: why decoding ended early, or ``None``; to be read after the iteration.
         skipped: frames that could not be used before the first good one.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._stream = stream
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, *, wanted: Set[int] | None = None
+    ) -> None:
+        self._stream, self._wanted = stream, wanted
+        self._disposable = DisposablePackets(stream)
+        self.left_out: set[int] = set()
         self.packets = PacketReader(container, stream)
         # AVI stores no presentation times, and FFmpeg's are wrong where frames are reordered: the first frame
         # shown gets the first packet's decoding time, the second the second's, and so on.
@@ -75,6 +87,8 @@ class FrameDecoder:
     def _frames(self) -> Iterator[VideoFrame]:
         """Yield what comes out of the decoder, good or not, until the end or well behind the first error."""
         for packet in self.packets:
+            if self._is_left_out(packet):
+                continue
             self._await(packet)
             yield from self._decode(packet)
             if self._grace_is_over():
@@ -84,6 +98,14 @@ class FrameDecoder:
         if self.packets.lost is not None:
             self._await(self.packets.lost)
         yield from self._decode(None)
+
+    def _is_left_out(self, packet: "Packet[VideoStream]") -> bool:
+        if self._wanted is None or packet.pts is None or packet.pts in self._wanted:
+            return False
+        if packet not in self._disposable:
+            return False
+        self.left_out.add(packet.pts)
+        return True
 
     def _await(self, packet: "Packet[VideoStream]") -> None:
         timestamp = packet.dts if self._is_avi else packet.pts

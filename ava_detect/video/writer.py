@@ -6,6 +6,7 @@ Used for annotated videos and for procedural scenes.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ import av
 import cv2
 import numpy as np
 from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import (
     ColorPrimaries,
     ColorRange,
@@ -36,6 +37,14 @@ logger = logging.getLogger(__name__)
 _TICK = Fraction(1, 90000)
 _FINEST = 1_000_000  # ticks per second; encoders and players stumble over more
 _BT709 = 1  # AVCOL_SPC_BT709, ITU-T H.273 table 4
+
+
+class FrameKind(Enum):
+    """What other frames may depend on a frame, where the encoder is not to choose."""
+
+    KEY = PictureType.I  # decoding can begin here
+    REFERENCE = PictureType.P  # later frames may depend on it
+    DISPOSABLE = PictureType.B  # nothing depends on it; the encoder may refuse (before a key, at the end)
 
 
 class VideoWriter:
@@ -114,13 +123,14 @@ class VideoWriter:
         else:
             self.discard()
 
-    def write(self, image: np.ndarray, time: float) -> None:
+    def write(self, image: np.ndarray, time: float, kind: FrameKind | None = None) -> None:
         """Append a frame.
 
         Args:
             image: [H, W, 3] uint8, BGR; the same size at every call.
             time: presentation time in seconds, later than the previous frame's. Where the difference is below
                 one tick, the frame is moved to the next tick.
+            kind: of the frame; the encoder chooses by default.
 
         Raises:
             VideoError: encoding or writing failed, for example because the disk is full.
@@ -136,6 +146,8 @@ class VideoWriter:
         self._step, self._last_tick = tick - self._last_tick, tick
         frame = self._to_yuv(image)
         frame.pts, frame.time_base = tick, self._tick
+        if kind is not None:
+            frame.pict_type = kind.value
         self._encode(frame)
         if self._sound is not None:
             self._mux(self._sound.packets_until(float(tick * self._tick)))
