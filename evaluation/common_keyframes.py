@@ -23,7 +23,7 @@ def check_common_keyframes(annotated: RowTable, found: RowTable, keyframes: Keyf
         DataError: there are detections, and all of them are on keyframes that the ground truth does not
         name.
     """
-    if not len(found) or not annotated.video_names:  # both have their own answer
+    if not len(found) or not (len(annotated) or len(annotated.bare_times)):  # both have their own answer
         return
     named = keyframes.flags(keyframes.of_rows[0], keyframes.of_bare[0])
     if named[keyframes.of_rows[1]].any():
@@ -39,7 +39,8 @@ def check_common_keyframes(annotated: RowTable, found: RowTable, keyframes: Keyf
 
 def _describe_keyframes(table: RowTable) -> str:
     times = np.concatenate([table.times, table.bare_times])
-    return f"video ids like {table.video_names[0]!r}, times {times.min():g}-{times.max():g}"
+    name = table.video_names[np.concatenate([table.videos, table.bare_videos])[0]]
+    return f"video ids like {name!r}, times {times.min():g}-{times.max():g}"
 
 
 def _why_not_common(annotated: RowTable, found: RowTable) -> str:

@@ -4,19 +4,18 @@ Nothing here changes a number. Each finding says how many rows it concerns, wher
 what to do.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.ava_names import are_ava_names
 from evaluation.label_map import LabelMap, load_label_map
 from evaluation.row_table import RowTable
 
 AVA_SECONDS = (902, 1798)
 """First and last annotated second of an AVA video."""
 
-_AVA_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _PIXELS_FROM = 1.5  # a median coordinate above this is no normalised one
 _FAINT = 1e-3  # sigmoid scores of a trained model are not all below this
 
@@ -218,7 +217,7 @@ def repeated_rows(table: RowTable, rows: np.ndarray) -> np.ndarray:
 
 
 def _ava_times(table: RowTable, _: LabelMap) -> Iterator[Finding]:
-    if not all(_AVA_VIDEO_ID.fullmatch(name) for name in table.video_names):
+    if not are_ava_names(table.video_names):
         return
     first, last = AVA_SECONDS
     yield from _rows_like(

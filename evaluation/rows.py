@@ -97,8 +97,15 @@ def read_exclusions(source: str | Path, *, lenient: bool = False) -> RowTable:
 
 
 def format_time(seconds: float) -> str:
-    """Write a timestamp as AVA does: four digits when whole ("0902"), else with milliseconds ("902.500")."""
-    return f"{int(seconds):04d}" if float(seconds).is_integer() else f"{seconds:.3f}"
+    """Write a timestamp as AVA does: four digits when whole ("0902"), else with milliseconds ("902.500").
+
+    A time that milliseconds would move to another keyframe has the six decimals by which keyframes are told
+    apart ("0.033333").
+    """
+    if float(seconds).is_integer():
+        return f"{int(seconds):04d}"
+    exact, short = f"{seconds:.6f}", f"{seconds:.3f}"
+    return short if exact == f"{short}000" else exact
 
 
 def format_row(row: ActionRow) -> str:

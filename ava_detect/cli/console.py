@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from ava_detect.output.clock import clock
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -169,10 +171,3 @@ class DownloadBar:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as ``m:ss`` or ``h:mm:ss``."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ava_detect.output.clock import clock
 from ava_detect.output.records import Header, Keyframe, Record
-from ava_detect.output.summary import clock
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ ONE, TWO = "v,902,.1,.1,.5,.9,1,", "v,902,.1,.1,.5,.9,2,"
             1,
             1,
         ),
+        (["Camera_0001,2,.1,.1,.5,.9,1,.5", "Camera_0002,9,.1,.1,.5,.9,1,.4"], None, "", 0, 0),
     ],
 )
 def test_a_detections_file_is_looked_at(write_rows, rows, code, message, count, line):

@@ -459,6 +459,22 @@ def test_ground_truth_without_a_box_to_find_is_refused(write_rows, truth, messag
         evaluate_ava(write_rows("gt.csv", truth), write_rows("det.csv", EXAMPLE_FOUND), THREE_CLASSES)
 
 
+def test_a_table_that_lost_all_its_rows_is_empty_ground_truth():
+    row = ActionRow("v1", 902.0, (0.0, 0.0, 1.0, 1.0), 1, 1.0)
+    truth = table_of_rows([row], source="truth")
+    nothing_left = truth.select(np.zeros(1, bool))
+    assert nothing_left.video_names == ("v1",)
+    with pytest.raises(DataError, match="truth: no boxes in it; the ground truth is empty"):
+        evaluate_ava(nothing_left, [row], THREE_CLASSES)
+
+
+def test_a_name_without_rows_is_not_given_as_an_example():
+    rows = [ActionRow(name, 902.0, (0.0, 0.0, 1.0, 1.0), 1, 1.0) for name in ("gone", "here")]
+    truth = table_of_rows(rows, source="truth").select(np.array([1]))
+    with pytest.raises(DataError, match=r"truth: +video ids like 'here'"):
+        evaluate_ava(truth, [replace(rows[0], video_id="else")], THREE_CLASSES)
+
+
 def test_excluding_everything_is_refused(write_rows):
     files = write_rows("gt.csv", ["v1,902,0,0,1,1,1,0"]), write_rows("det.csv", EXAMPLE_FOUND)
     with pytest.raises(DataError, match="every keyframe with ground truth is excluded"):

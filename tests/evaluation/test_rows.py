@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from evaluation import csv_blocks
 from evaluation.errors import DataError
+from evaluation.keyframes import time_keys
 from evaluation.row_parser import DETECTIONS, GROUND_TRUTH, PERSON_BOXES, ParsedRow, parse_row
 from evaluation.rows import (
     ActionRow,
     format_row,
+    format_time,
     read_boxes,
     read_detections,
     read_exclusions,
@@ -318,6 +320,21 @@ def test_whole_times_have_four_digits_and_others_milliseconds():
     row = ActionRow("v1", 902.0, (0.1, 0.2, 1 / 3, 1.0), 12, 0.5)
     assert format_row(row) == "v1,0902,0.100000,0.200000,0.333333,1.000000,12,0.500000"
     assert format_row(ActionRow("v1", 902.5, (0, 0, 1, 1), 1, 1)).startswith("v1,902.500,0.000000,")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1 / 30, "0.033333"),
+        (0.1 + 0.2, "0.300"),
+        (902.1234, "902.123400"),
+        (0.0005, "0.000500"),
+        (7.125, "7.125"),
+    ],
+)
+def test_a_time_is_written_so_that_it_names_the_same_keyframe(seconds, text):
+    assert format_time(seconds) == text
+    assert time_keys(np.array([float(text)])) == time_keys(np.array([seconds]))
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.finding import Finding, some
 from ava_detect.data.check.row_files import RowFile, named, with_finite_boxes, without_faults
 from ava_detect.data.check.scores import without_place
+from evaluation.ava_names import are_ava_names
 from evaluation.box_recall import BoxRecall, box_recall
 from evaluation.errors import DataError
 from evaluation.explanation import explain

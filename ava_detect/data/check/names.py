@@ -8,13 +8,13 @@ from pathlib import PurePath
 import numpy as np
 
 from ava_detect.data.check import remedies
-from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.finding import MAX_PLACES, Finding, Place
 from ava_detect.data.check.frames import FRAMES_PER_S, FrameSet
 from ava_detect.data.check.row_files import RowFile, all_lines, all_places, named
 from ava_detect.data.check.times import span, unit_of
 from ava_detect.data.check.video_facts import VideoFacts, clock
 from ava_detect.video.suffixes import VIDEO_SUFFIXES
+from evaluation.ava_names import are_ava_names
 
 AVA_CUT_START_S = 900.0
 _PAUSE_S = 0.5  # a keyframe farther than this from any frame shows another moment

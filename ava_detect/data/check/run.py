@@ -12,7 +12,6 @@ from ava_detect.data.check.against_truth import (
     compare_predictions,
     compare_video_names,
 )
-from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.boxes import look_at_boxes
 from ava_detect.data.check.checkpoints import compare_label_map, compare_with_config
 from ava_detect.data.check.classes import look_at_classes
@@ -36,6 +35,7 @@ from ava_detect.data.check.row_files import RowFile, with_row_texts
 from ava_detect.data.check.scores import look_at_scores
 from ava_detect.data.check.splits import compare_splits
 from ava_detect.data.check.times import look_at_times
+from evaluation.ava_names import are_ava_names
 
 _DEFAULT = Options()
 _WHOLE_SETS = (Kind.CONFIG, Kind.DATA_SET)

@@ -6,10 +6,10 @@ from itertools import chain
 import numpy as np
 
 from ava_detect.data.check import remedies
-from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.finding import MAX_PLACES, Finding, Place
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.row_files import RowFile, all_lines, all_places
+from evaluation.ava_names import are_ava_names
 from evaluation.findings import AVA_SECONDS
 
 LONGEST_S = 24 * 3600.0  # no video is longer than a day

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ava_detect.data.check import Options, Report, Severity, check_things
-from ava_detect.data.check.ava_names import are_ava_names
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.load import Thing
+from evaluation.ava_names import are_ava_names
 from tests.data.check.data_set import columns, label_map_text
 
 FIXTURES = Path(__file__).parents[2] / "evaluation" / "fixtures"
