@@ -44,6 +44,14 @@ GROUND_TRUTH = RowRules("ground truth", "person_id", (2, 7, 8), empty_score=True
 DETECTIONS = RowRules("detections", "score", (2, 7, 8))
 EXCLUSIONS = RowRules("excluded keyframes", "", (2,))
 PERSON_BOXES = RowRules("person boxes", "score", (2, 6, 7, 8), empty_class=True, ordered_boxes=True)
+LABELLED_OR_FOUND = RowRules(
+    "ground truth or boxes",
+    "person_id or score",
+    (2, 6, 7, 8),
+    empty_class=True,
+    empty_score=True,
+    ordered_boxes=True,
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """AVA rows in and out: the readers, the writer's line and the row types, under one name.
 
-``read_groundtruth``, ``read_detections``, ``read_boxes`` and ``read_exclusions`` are the only readers of
-such files in the project, and ``format_row`` is the only writer.
+``read_groundtruth``, ``read_detections``, ``read_boxes``, ``read_keyframes`` and ``read_exclusions`` are the
+only readers of such files in the project, and ``format_row`` is the only writer.
 """
 
 import math
@@ -12,6 +12,7 @@ from evaluation.row_parser import (
     DETECTIONS,
     EXCLUSIONS,
     GROUND_TRUTH,
+    LABELLED_OR_FOUND,
     PERSON_BOXES,
     FaultLog,
     RowFault,
@@ -23,7 +24,7 @@ from evaluation.row_table import NO_CLASS, ActionRow, RowTable, table_of_rows
 __all__ = [
     "NO_CLASS", "ActionRow", "FaultLog", "RowFault", "RowRules", "RowTable",
     "format_row", "format_time", "read_boxes", "read_detections", "read_exclusions", "read_groundtruth",
-    "table_of_rows",
+    "read_keyframes", "table_of_rows",
 ]  # fmt: skip
 
 EXCLUSION_LISTS = {
@@ -76,6 +77,15 @@ def read_boxes(path: str | Path, *, lenient: bool = False) -> RowTable:
     return read_rows(path, PERSON_BOXES, lenient=lenient)
 
 
+def read_keyframes(path: str | Path) -> RowTable:
+    """Read ground truth, person boxes or rows ``video_id,timestamp`` for the keyframes that they name.
+
+    Raises:
+        DataError: the file or a row cannot be used.
+    """
+    return read_rows(path, LABELLED_OR_FOUND)
+
+
 def read_exclusions(source: str | Path, *, lenient: bool = False) -> RowTable:
     """Read a list of keyframes to leave out: ``video_id,timestamp``.
 
@@ -111,6 +121,8 @@ def format_time(seconds: float) -> str:
 def format_row(row: ActionRow) -> str:
     """Write one official CSV line, without line feed: box and score with 6 decimals.
 
+    The class of a person box (``NO_CLASS``) is written as an empty field, as in the published files.
+
     Raises:
         ValueError: a number is not finite or the video id cannot stand in a CSV row; the caller is wrong.
     """
@@ -119,7 +131,8 @@ def format_row(row: ActionRow) -> str:
     if not all(abs(value) <= _MAX_COORDINATE for value in row.box):
         raise ValueError(f"box {row.box}: expected four finite normalised coordinates")
     box = ",".join(f"{value:.6f}" for value in row.box)
-    return f"{_quoted(row.video_id)},{format_time(row.timestamp)},{box},{row.action_id:d},{row.score:.6f}"
+    action = "" if row.action_id == NO_CLASS else f"{row.action_id:d}"
+    return f"{_quoted(row.video_id)},{format_time(row.timestamp)},{box},{action},{row.score:.6f}"
 
 
 def _quoted(video_id: str) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "who does what, where, when: people and actions of videos as AVA rows",
     "test": "run a model over a data set and score it",
     "evaluate": "score a detections file; no model, no torch",
+    "boxes": "stage one alone: person boxes on keyframes as the official CSV",
     "train-detector": "train or fine-tune the person detector",
     "test-detector": "score the person detector",
     "train": "train or fine-tune the action model",
