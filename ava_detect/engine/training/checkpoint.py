@@ -2,10 +2,10 @@
 
 The file is safetensors: reading one never executes anything. Tensors are named ``KIND/NAME``:
 
-    model/NAME      parameters and buffers
-    average/NAME    the averaged weights, where SOLVER.EMA_DECAY is set
-    momentum/NAME   SGD's momentum of the parameter NAME
-    random/R/NAME   generators of process R
+    model/NAME             parameters and buffers
+    average/NAME           the averaged weights, where SOLVER.EMA_DECAY is set
+    optimizer/STATE/NAME   what the optimiser keeps of the parameter NAME: SGD's momentum, Adam's moments
+    random/R/NAME          generators of process R
 
 Everything else is one JSON document in the header, with a checksum of every tensor: safetensors has none, and
 what a failing disk gives back must not be taken for a good checkpoint.
@@ -40,7 +40,8 @@ class Checkpoint:
     Attributes:
         step: optimiser steps done since the beginning; with ``steps_per_epoch`` the sampler's position.
         steps_per_epoch: of the data set and batch size that the run uses.
-        model, average, momentum: name -> tensor; ``average`` is None without one.
+        model, average: name -> tensor; ``average`` is None without one.
+        optimizer: "STATE/NAME" -> tensor; see ``optimizer.optimizer_state``.
         random: for each process, the states of its generators.
         config: the configuration as YAML.
         label_map: the classes, as plain values; None where their names are not known.
@@ -52,7 +53,7 @@ class Checkpoint:
     steps_per_epoch: int
     model: Tensors
     average: Tensors | None
-    momentum: Tensors
+    optimizer: Tensors
     random: list[Tensors]
     config: str
     label_map: Mapping[str, object] | None = None
@@ -113,7 +114,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             steps_per_epoch=int(document["steps_per_epoch"]),
             model=_kind(tensors, "model/"),
             average=_kind(tensors, "average/") if document["has_average"] else None,
-            momentum=_kind(tensors, "momentum/"),
+            optimizer=_kind(tensors, "optimizer/"),
             random=[_kind(tensors, f"random/{rank}/") for rank in range(int(document["processes"]))],
             config=str(document["config"]),
             label_map=document["label_map"],
@@ -128,7 +129,7 @@ def _flat(checkpoint: Checkpoint) -> Tensors:
     kinds = {
         "model": checkpoint.model,
         "average": checkpoint.average or {},
-        "momentum": checkpoint.momentum,
+        "optimizer": checkpoint.optimizer,
         **{f"random/{rank}": states for rank, states in enumerate(checkpoint.random)},
     }
     return {

@@ -49,10 +49,15 @@ def told_in_words(*, batch_size: int, workers: int) -> Iterator[None]:
             raise _out_of_memory(batch_size) from error
         if _is_lost_peer(error):
             raise TrainingError(
-                f"another process of this run is gone ({text.splitlines()[0]})",
+                f"another process of this run is gone ({_first_sentence(text)})",
                 hint="Its own message says why. With torchrun --max-restarts 3 the run goes on by itself.",
             ) from error
         raise
+
+
+def _first_sentence(text: str) -> str:
+    """Leave out the source file in front and the advice behind what torch reports."""
+    return re.sub(r"^\[[^]]*\]\s*", "", text.splitlines()[0]).split(". ")[0]
 
 
 def _is_lost_peer(error: RuntimeError) -> bool:

@@ -1,6 +1,6 @@
-"""SGD with weight decay apart for batch norms, and gradient clipping."""
+"""SGD or AdamW with weight decay apart for batch norms, its state by name, and gradient clipping."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,7 @@ class Decays:
     rest: float
 
 
-def build_optimizer(model: nn.Module, cfg: Config) -> torch.optim.SGD:
+def build_optimizer(model: nn.Module, cfg: Config) -> torch.optim.Optimizer:
     """Build SOLVER's optimiser over the parameters of ``model`` that train."""
     solver = cfg.SOLVER
     decays = Decays(
@@ -33,8 +33,11 @@ def build_optimizer(model: nn.Module, cfg: Config) -> torch.optim.SGD:
         vectors=0.0 if solver.ZERO_WD_1D_PARAM else solver.WEIGHT_DECAY,
         rest=solver.WEIGHT_DECAY,
     )
+    groups = parameter_groups(model, decays)
+    if solver.OPTIMIZING_METHOD == "adamw":
+        return torch.optim.AdamW(groups, lr=solver.BASE_LR, betas=(solver.BETAS[0], solver.BETAS[1]))
     return torch.optim.SGD(
-        parameter_groups(model, decays),
+        groups,
         lr=solver.BASE_LR,
         momentum=solver.MOMENTUM,
         dampening=solver.DAMPENING,
@@ -60,6 +63,36 @@ def parameter_groups(model: nn.Module, decays: Decays) -> list[dict[str, object]
         for kind, parameters in groups.items()
         if parameters
     ]
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """Return what the optimiser keeps of each parameter, as "STATE/NAME" -> tensor."""
+    return {
+        f"{state}/{name}": value
+        for name, parameter in model.named_parameters()
+        for state, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer_state(
+    optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    """Give back what :func:`optimizer_state` returned.
+
+    Raises:
+        KeyError: a name that the model does not have.
+        RuntimeError: a tensor of another shape.
+    """
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        state, _, name = key.partition("/")
+        parameter = parameters[name]
+        if value.ndim == 0:  # AdamW's count of steps, which stays on the CPU
+            optimizer.state[parameter][state] = value.clone()
+            continue
+        kept = torch.empty_like(parameter, requires_grad=False)  # in the parameter's memory format
+        optimizer.state[parameter][state] = kept.copy_(value)
 
 
 @dataclass(frozen=True)

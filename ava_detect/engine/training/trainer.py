@@ -29,6 +29,7 @@ from ava_detect.engine.training.failures import TrainingError, cannot_write, des
 from ava_detect.engine.training.loss import BoxLoss
 from ava_detect.engine.training.meter import Meter, StepFacts, used_memory
 from ava_detect.engine.training.network import TrainingNetwork
+from ava_detect.engine.training.optimizer import optimizer_state, restore_optimizer_state
 from ava_detect.engine.training.precise_norm import set_precise_statistics
 from ava_detect.engine.training.random_states import random_states, restore_random_states
 from ava_detect.engine.training.records import Records
@@ -108,7 +109,7 @@ class Parts:
     dataset: ClipDataset
     classes: LabelMap
     network: TrainingNetwork
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     schedule: Schedule
     loss: BoxLoss
@@ -154,6 +155,7 @@ class Trainer:
         self._checkpoints = CheckpointFolder(folder.checkpoints, keep=cfg.TRAIN.KEEP_CHECKPOINTS)
         self._meter = Meter(self.total_steps, self.steps_per_epoch, cfg.SOLVER.MAX_EPOCH)
         self._between_steps = True
+        self._saved_step = -1  # the same in all processes, unlike what they see of the folder
         self._named_skips: set[tuple[str, float]] = set()
         self._warned_of_loading = False
         self.state = RunState()
@@ -177,7 +179,7 @@ class Trainer:
             parts.model.load_state_dict(checkpoint.model)
             if parts.average is not None:
                 parts.average.model.load_state_dict(checkpoint.average or checkpoint.model)
-            self._restore_momentum(checkpoint)
+            restore_optimizer_state(parts.optimizer, parts.model, checkpoint.optimizer)
             if checkpoint.scaler and parts.scaler.is_enabled():
                 parts.scaler.load_state_dict(checkpoint.scaler)
             progress = dict(checkpoint.progress)
@@ -188,17 +190,11 @@ class Trainer:
                 best_step=int(progress.pop("best_step")),
                 epoch=EpochTotals(**progress),  # type: ignore[arg-type]  # checked by their names
             )
+            self._saved_step = checkpoint.step
             states = checkpoint.random
             restore_random_states(states[self._process.rank % len(states)])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"the checkpoint does not fit this network: {error}") from error
-
-    def _restore_momentum(self, checkpoint: Checkpoint) -> None:
-        for name, parameter in self._parts.model.named_parameters():
-            if name in checkpoint.momentum:
-                buffer = torch.empty_like(parameter, requires_grad=False)
-                buffer.copy_(checkpoint.momentum[name])
-                self._parts.optimizer.state[parameter]["momentum_buffer"] = buffer
 
     # ---- the loop
 
@@ -220,7 +216,7 @@ class Trainer:
                 ):
                     return self._run(end)
             except BaseException:
-                if self._between_steps and self.state.step not in self._checkpoints.steps():
+                if self._between_steps and self.state.step != self._saved_step:
                     self._save(alone=True)
                 raise
 
@@ -233,7 +229,7 @@ class Trainer:
             if not self._train_epoch(end):
                 self._save()
                 return False
-        if self.state.step not in self._checkpoints.steps():
+        if self.state.step != self._saved_step:
             self._save()
         if self._process.is_first:
             self._export_final()
@@ -413,14 +409,10 @@ class Trainer:
     def _save(self, *, alone: bool = False) -> None:
         """Write a checkpoint; all processes take part, unless the others may be gone."""
         states = [random_states()] if alone else self._process.gather(random_states())
+        self._saved_step = self.state.step
         if not self._process.is_first:
             return
         parts, state = self._parts, self.state
-        momentum = {
-            name: parts.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in parts.model.named_parameters()
-            if parts.optimizer.state.get(parameter, {}).get("momentum_buffer") is not None
-        }
         progress = {
             "closed_step": state.closed_step,
             "best_map": state.best_map,
@@ -432,7 +424,7 @@ class Trainer:
             steps_per_epoch=self.steps_per_epoch,
             model=parts.model.state_dict(),
             average=None if parts.average is None else parts.average.model.state_dict(),
-            momentum=momentum,
+            optimizer=optimizer_state(parts.optimizer, parts.model),
             random=states,
             config=dump_config(self._cfg),
             label_map=as_document(parts.classes),

@@ -62,6 +62,16 @@ def test_momentum_of_half_precision_and_clipping_goes_on_too(train: Train, tmp_p
     assert_same_run(stopped, whole)
 
 
+def test_adam_goes_on_with_its_moments(train: Train, tmp_path: Path):
+    settings = {**EVERY_STEP, "SOLVER.OPTIMIZING_METHOD": "adamw", "SOLVER.BASE_LR": 0.001}
+    whole = train(settings, name="whole").folder.path
+    stopped = tmp_path / "runs" / "stopped"
+    shutil.copytree(whole, stopped)
+    forget_after(stopped, 6)
+    train(settings, name="stopped", resume=True)
+    assert_same_run(stopped, whole)
+
+
 def test_interrupted_run_keeps_its_last_step(train: Train):
     whole = train(name="whole").folder.path
     first = train(name="interrupted", interrupt_at=7)
