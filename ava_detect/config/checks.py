@@ -217,6 +217,8 @@ def _schedule(cfg: Config) -> Iterator[Misfit]:
     if solver.LR_POLICY == "steps_with_relative_lrs":
         yield from _steps(cfg)
         return
+    if len(solver.BETAS) != 2 or max(solver.BETAS) == 1:
+        yield "expected two numbers below 1", "SOLVER.BETAS"
     if solver.COSINE_END_LR > solver.BASE_LR:
         yield "the cosine goes down, not up", "SOLVER.COSINE_END_LR", "SOLVER.BASE_LR"
     if solver.COSINE_AFTER_WARMUP and solver.WARMUP_EPOCHS >= solver.MAX_EPOCH:

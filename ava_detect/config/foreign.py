@@ -68,7 +68,6 @@ _WITHOUT_EFFECT: tuple[tuple[str, str], ...] = (
     ("SOLVER.GAMMA", "no schedule uses it"),
     ("SOLVER.STEP_SIZE", "no schedule uses it"),
     ("SOLVER.WARMUP_FACTOR", "no schedule uses it"),
-    ("SOLVER.BETAS", "belongs to Adam"),
     ("SOLVER.LAYER_DECAY", _OTHER_MODELS),
     ("SOLVER.LARS_ON", _SETTLED),
     ("TASK", _COMMAND),
@@ -137,7 +136,8 @@ _REFUSED: dict[str, tuple[_Refusal, ...]] = {
         _Refusal(_names("layernorm", "batchnorm1d"), "that normalisation is not built here"),
     ),
     "SOLVER.OPTIMIZING_METHOD": (
-        _Refusal(_names("adam", "mt_"), "networks of this family are trained with SGD; Adam is not built in"),
+        _Refusal(lambda text: text.lower() == "adam", "Adam is built in as AdamW only: adamw"),
+        _Refusal(_names("mt_"), "the multi-tensor optimisers are not built in: sgd or adamw"),
     ),
     "SOLVER.LARS_ON": (_Refusal(_on, "the LARS optimiser is not built in"),),
     "TRAIN.DATASET": (_Refusal(_names("imagenet"), "image data sets are not read here"),),

@@ -301,7 +301,7 @@ class BatchNormSection:
 class SolverSection:
     """SOLVER: optimiser and schedule. Epochs may be fractions; rates belong to TRAIN.BATCH_SIZE clips."""
 
-    OPTIMIZING_METHOD: Literal["sgd"] = "sgd"
+    OPTIMIZING_METHOD: Literal["sgd", "adamw"] = "sgd"
     BASE_LR: Positive = 0.1
     # Multiply BASE_LR, WARMUP_START_LR and COSINE_END_LR by the number of machines.
     BASE_LR_SCALE_NUM_SHARDS: bool = False
@@ -319,6 +319,8 @@ class SolverSection:
     MOMENTUM: Fraction = 0.9
     DAMPENING: Fraction = 0.0
     NESTEROV: bool = True
+    # AdamW: decay of the first and of the second moments.
+    BETAS: tuple[Fraction, ...] = (0.9, 0.999)
     WEIGHT_DECAY: NonNegative = 1e-4
     # No weight decay for biases and other one-dimensional parameters.
     ZERO_WD_1D_PARAM: bool = False

@@ -196,6 +196,7 @@ def test_the_default_of_temporal_blocks_is_cut_to_the_depth(depth, blocks):
         (SLOWFAST, "SOLVER.STEPS []", r"expected ascending epochs"),
         (SLOWFAST, "SOLVER.LRS [1,0.1]", r"3 steps begin before epoch 20, each needs a rate"),
         (SLOW, "SOLVER.COSINE_END_LR 0.2", r"goes down, not up"),
+        (SLOW, "SOLVER.BETAS [0.9]", r"expected two numbers below 1"),
         (SLOW, "SOLVER.COSINE_AFTER_WARMUP True SOLVER.MAX_EPOCH 34", r"nothing is left for the cosine"),
         (SLOW, "SOLVER.MOMENTUM 0", r"Nesterov's form needs momentum"),
         (SLOW, "SOLVER.DAMPENING 0.1", r"Nesterov's form has no dampening"),

@@ -66,7 +66,7 @@ def test_values_are_taken(key, written, value):
         ("SOLVER.CLIP_GRAD_VAL", "x", r"expected a number or none, got 'x'"),
         ("MODEL.ARCH", "slowfats", r"expected one of slowfast, slow, .*, got 'slowfats'"),
         ("RESNET.DEPTH", "152", r"expected one of 18, 34, 50, 101, got '152'"),
-        ("SOLVER.OPTIMIZING_METHOD", "lion", r"expected sgd, got 'lion'"),
+        ("SOLVER.OPTIMIZING_METHOD", "lion", r"expected one of sgd, adamw, got 'lion'"),
         ("AVA.VIDEO_DIR", ["a"], r"expected text, got \['a'\]"),
         ("AVA.VALID_SECONDS", "never", r"expected auto or a list of numbers, got 'never'"),
         ("DATA.MEAN", "0.45", r"expected a list of numbers, got '0\.45'"),
