@@ -62,6 +62,11 @@ def hush() -> None:
         logging.getLogger(package).setLevel(logging.ERROR)
 
 
+def draws_bars() -> bool:
+    """Tell whether a progress bar would be drawn: on a terminal, unless a flag forbids it."""
+    return _progress_allowed and sys.stderr.isatty()
+
+
 def say(message: str) -> None:
     """Print a line about the work to stderr, unless ``--quiet``."""
     if _talkative:
@@ -104,7 +109,7 @@ class Progress:
         self._total, self._label, self._unit = total, label, unit
         self._done, self._note = 0.0, ""
         self._started = self._last_line = time.monotonic()
-        self._bar = self._make_bar() if _progress_allowed and sys.stderr.isatty() else None
+        self._bar = self._make_bar() if draws_bars() else None
 
     def _make_bar(self) -> "tqdm[NoReturn]":
         from tqdm import tqdm

@@ -1,15 +1,16 @@
 """``ava-detect train``: train or fine-tune the action model, on one device or, with torchrun, on many."""
 
 import argparse
+import contextlib
+import io
 import json
 import logging
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
 from ava_detect.cli.overrides import add_overrides, overrides_from
-from evaluation.errors import UsageError
+from evaluation.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ava_detect.config import Config
@@ -111,14 +112,14 @@ def run(args: argparse.Namespace) -> int:
             args.quiet = True
             console.set_up(args)
         if args.dry_run:
-            return _dry_run(cfg, process, request)
+            return _dry_run(cfg, process, request, args)
         with graceful_interruption(same_within_s=_TORCHRUN_ECHO_S) as interruption, _Bar() as bar:
             outcome = run_training(
                 cfg,
                 process,
                 request,
                 interruption=interruption,
-                check_data=lambda: None if args.no_check else _check_data(args),
+                check_data=lambda: None if args.no_check or args.resume else _check_data(args),
                 watch=bar.watch(),
             )
         if process.is_first:
@@ -126,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
     return 0 if outcome.finished else 130
 
 
-_TORCHRUN_ECHO_S = 2.0
+_TORCHRUN_ECHO_S = 2.0  # it hands on the Ctrl-C that its processes got from the terminal as well
+_FAULTS_SHOWN = 3
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -146,32 +148,58 @@ def _flags_as_settings(args: argparse.Namespace) -> list[object]:
 
 
 def _check_data(args: argparse.Namespace) -> None:
-    """Look for faults in what the configuration names, without decoding; faults stop the run."""
-    from ava_detect.data.check import check_things
-    from ava_detect.data.check.load import Options
+    """Look for faults in what the configuration names, without decoding videos; faults stop the run.
 
-    report = check_things([args.cfg], Options(overrides=overrides_from(args), decode=False))
-    del report
+    Raises:
+        DataError: there are faults.
+    """
+    from ava_detect.data.check import Options, check_things
+    from ava_detect.data.check.kinds import Kind
+    from ava_detect.data.check.load import Thing
+
+    options = Options(overrides=overrides_from(args), decode=False)
+    faults = check_things([Thing(args.cfg, Kind.CONFIG)], options).faults
+    if not faults:
+        return
+    told = [f"{fault.subject}: {fault.message}" for fault in faults[:_FAULTS_SHOWN]]
+    if len(faults) > _FAULTS_SHOWN:
+        told.append(f"and {len(faults) - _FAULTS_SHOWN} more faults")
+    raise DataError(
+        "\n".join(told),
+        hint=f"All of them, and what to do: ava-detect check --cfg {args.cfg}\n"
+        "To train all the same: --no-check",
+    )
 
 
-def _dry_run(cfg: "Config", process: "Process", request: "Request") -> int:
-    raise NotImplementedError
+def _dry_run(cfg: "Config", process: "Process", request: "Request", args: argparse.Namespace) -> int:
+    """Try everything on one batch and print what was found."""
+    from ava_detect.engine.training.dry_run import try_one_batch
+
+    if process.world > 1:
+        raise UsageError("--dry-run tries one process", hint="Run it without torchrun.")
+    trial = try_one_batch(cfg, process, request)
+    print(json.dumps(trial.document(), indent=2) if args.json else "\n".join(trial.lines()))
+    return 0
 
 
 class _Bar:
-    """One bar for steps and evaluations on a terminal; elsewhere the log's lines are enough."""
+    """One bar for steps and evaluations on a terminal; elsewhere the lines of the log are enough.
+
+    While it is drawn, the log is written above it, without the lines of steps, whose numbers it has.
+    """
 
     def __init__(self) -> None:
+        self._is_drawn = console.draws_bars()
         self._bar: console.Progress | None = None
         self._kind = ""
-        self._handlers: list[tuple[logging.Handler, logging.Filter]] = []
+        self._undo = contextlib.ExitStack()
 
     def watch(self) -> "Watch":
         """Return what a training calls."""
         from ava_detect.engine.training.session import Watch
 
         download = console.DownloadBar("weights")
-        if not sys.stderr.isatty():
+        if not self._is_drawn:
             return Watch(download=download.update)
         return Watch(step=self._step, evaluation=self._evaluation, download=download.update)
 
@@ -183,21 +211,41 @@ class _Bar:
 
     def _show(self, kind: str, unit: str, total: int) -> console.Progress:
         if self._bar is None or self._kind != kind:
-            self.close()
+            self._close()
             self._bar, self._kind = console.Progress(total, label=kind, unit=unit), kind
         return self._bar
 
-    def close(self) -> None:
-        """End the bar's line."""
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def __enter__(self) -> "_Bar":
+        if self._is_drawn:
+            for handler in logging.getLogger("ava_detect").handlers:
+                if isinstance(handler, logging.StreamHandler):
+                    handler.addFilter(_is_no_step)
+                    self._undo.callback(handler.removeFilter, _is_no_step)
+                    self._undo.callback(handler.setStream, handler.setStream(_AboveBar()))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._close()
+        self._undo.close()
+
+
+class _AboveBar(io.TextIOBase):
+    """Standard error, above the bar that is drawn there."""
+
+    def write(self, text: str) -> int:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr, end="")
+        return len(text)
+
+
+def _is_no_step(record: logging.LogRecord) -> bool:
+    return record.name != "ava_detect.engine.training.steps"
 
 
 def _say_outcome(outcome: "Outcome", args: argparse.Namespace) -> None:
@@ -226,6 +274,3 @@ def _say_outcome(outcome: "Outcome", args: argparse.Namespace) -> None:
 
 def _resume_line(args: argparse.Namespace, name: str) -> str:
     return f"ava-detect train --cfg {args.cfg} ... --run-name {name} --resume"
-
-
-__all__: Sequence[str] = ["configure", "run"]

@@ -1,6 +1,7 @@
 """Data sets and loaders from a configuration; the only part of training data that knows one."""
 
 import logging
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +129,7 @@ def build_source(cfg: Config, lists: Sequence[str]) -> ClipSource:
     """
     ava = cfg.AVA
     if ava.VIDEO_DIR:
-        return VideoFolder(ava.VIDEO_DIR, index_folder=cache_dir() / _INDICES, start_second=ava.START_SECOND)
+        return VideoFolder(ava.VIDEO_DIR, index_folder=index_folder(), start_second=ava.START_SECOND)
     if ava.FRAME_DIR:
         folder = Path(ava.FRAME_LIST_DIR)
         return FrameFolder(ava.FRAME_DIR, [folder / name for name in lists], start_second=ava.START_SECOND)
@@ -196,6 +197,11 @@ def build_exclusions(cfg: Config) -> RowTable | None:
 def groundtruth_file(cfg: Config) -> Path | None:
     """Return the file that tests are scored against; none where ``AVA.GROUNDTRUTH_FILE`` is empty."""
     return _annotation_path(cfg, cfg.AVA.GROUNDTRUTH_FILE) if cfg.AVA.GROUNDTRUTH_FILE else None
+
+
+def index_folder() -> Path:
+    """Return where indices of videos are kept."""
+    return cache_dir() / _INDICES
 
 
 def _dataset(cfg: Config, annotations: Annotations, source: ClipSource, view: ClipView) -> ClipDataset:
@@ -273,5 +279,6 @@ def _annotation_files(cfg: Config, key: str, *, may_be_empty: bool = False) -> l
 
 
 def _prepare_worker(worker: int) -> None:  # noqa: ARG001 - torch passes its number
-    """Keep OpenCV to one thread: the workers share the cores already."""
+    """Keep OpenCV to one thread, since the workers share the cores, and leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

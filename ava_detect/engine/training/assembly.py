@@ -179,7 +179,11 @@ def _warn_of_other_input(cfg: Config, theirs: Config) -> None:
 
 
 def build_evaluation(
-    cfg: Config, process: Process, precision: Precision, *, watch: Callable[[int, int], None]
+    cfg: Config,
+    process: Process,
+    precision: Precision,
+    *,
+    watch: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Evaluate | None:
     """Prepare the evaluation on the test set, so that its faults are told before the training.
 

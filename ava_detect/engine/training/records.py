@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from pathlib import Path
@@ -81,7 +82,7 @@ class Records:
             "step": step,
             "loss": totals.loss / steps,
             "lr": lr,
-            "mean_ap": None if scores is None else scores.mean_ap,
+            "mean_ap": None if scores is None else _finite(scores.mean_ap),
             "seconds": round(totals.seconds, 3),
             "data_share": round(totals.data_seconds / seconds, 4),
             "clips_per_s": round(totals.clips / seconds, 3),
@@ -106,10 +107,13 @@ class Records:
 
     def evaluation(self, epoch: int, step: int, scores: Scored) -> None:
         """Write down an evaluation."""
-        self._append({"kind": "eval", "step": step, "epoch": epoch, "mean_ap": scores.mean_ap})
+        by_class = {str(class_id): _finite(ap) for class_id, ap in scores.by_class.items()}
+        mean_ap = _finite(scores.mean_ap)
+        self._append({"kind": "eval", "step": step, "epoch": epoch, "mean_ap": mean_ap, "by_class": by_class})
         logger.info("eval   %d/%d  mAP %.2f %%", epoch, self._cfg.SOLVER.MAX_EPOCH, 100 * scores.mean_ap)
         if self._curves is not None:
-            self._curves.add(step, {"eval/mean_ap": scores.mean_ap})
+            curves = {f"ap/{class_id}": ap for class_id, ap in by_class.items()}
+            self._curves.add(step, {"eval/mean_ap": mean_ap, **curves})
 
     def loading_is_slow(self, share: float) -> None:
         """Say once that the network waits for clips, and what helps."""
@@ -135,3 +139,8 @@ class Records:
     ) -> None:
         if self._curves is not None:
             self._curves.close()
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN, which is the AP of a class without ground truth."""
+    return value if math.isfinite(value) else None

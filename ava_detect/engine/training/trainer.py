@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +54,10 @@ class Scored(Protocol):
     @property
     def mean_ap(self) -> float:
         """Mean average precision in [0, 1]."""
+
+    @property
+    def by_class(self) -> Mapping[int, float]:
+        """Average precision by class id; NaN for a class without ground truth."""
 
 
 Evaluate = Callable[[SlowFast, Path], Scored]
