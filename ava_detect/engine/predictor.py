@@ -30,7 +30,13 @@ from ava_detect.output.results import KeyframeResult
 from ava_detect.video.clip_sampler import ClipSampler
 from ava_detect.video.keyframes import KeyframeGrid
 from ava_detect.video.reader import VideoReader
-from ava_detect.video.transforms import ChannelOrder, normalise_clip, resize_short_side, scale_boxes
+from ava_detect.video.transforms import (
+    ChannelOrder,
+    clip_boxes,
+    normalise_clip,
+    resize_short_side,
+    scale_boxes,
+)
 from person_detector import PersonBoxes
 
 FindPeople = Callable[[str, Sequence[KeyframeClip]], Sequence[PersonBoxes]]
@@ -126,8 +132,13 @@ class Predictor:
 
 
 def _rois(row: int, clip: KeyframeClip, boxes: np.ndarray) -> Tensor:
-    """Boxes of one keyframe as RoIs [R, 5] (row of the batch, x1, y1, x2, y2) in pixels of the clip."""
-    scaled = scale_boxes(boxes, clip.image.shape[:2], clip.frames.shape[1:3])
+    """Boxes of one keyframe as RoIs [R, 5] (row of the batch, x1, y1, x2, y2) in pixels of the clip.
+
+    They are limited to the picture before and after, as in training and tests: the same boxes get the same
+    scores.
+    """
+    full, small = clip.image.shape[:2], clip.frames.shape[1:3]
+    scaled = clip_boxes(scale_boxes(clip_boxes(boxes, *full), full, small), *small)
     index = np.full((len(scaled), 1), row)
     return torch.from_numpy(np.hstack([index, scaled]).astype(np.float32))
 

@@ -59,6 +59,8 @@ class Tester:
         DataError: a file cannot be used, or nothing is left to test.
     """
 
+    __test__ = False  # not a test of pytest's
+
     def __init__(
         self,
         cfg: Config,
