@@ -6,7 +6,7 @@ from pathlib import Path
 from ava_detect.config import packaged_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-_NAME = re.compile(r"`((?:ava|kinetics|charades|ssv2|demo)/[a-z0-9_/]+[a-z0-9])`")
+_NAME = re.compile(r"`((?:ava|kinetics|charades|ssv2|demo|scenes)/[a-z0-9_/]+[a-z0-9])`")
 
 
 def test_every_name_in_the_documentation_exists():
