@@ -35,7 +35,7 @@ ScoreActions = Callable[[list[Tensor], Tensor], Tensor]
 Backend = Literal["torch", "openvino", "compile"]
 BACKENDS = ("auto", *get_args(Backend))
 
-WORTH_CONVERTING = 32
+WORTH_CONVERTING = 16
 """Keyframes from which on OpenVINO takes less time than PyTorch, its conversion included (docs/speed.md)."""
 
 _log = logging.getLogger(__name__)
@@ -132,12 +132,12 @@ def pick_backend(name: str, device: torch.device, *, keyframes: int | None = Non
         return name  # type: ignore[return-value]  # one of BACKENDS, checked above
     if device.type != "cpu":
         return "torch"
+    if keyframes is not None and keyframes < WORTH_CONVERTING:
+        return "torch"
     if not has_openvino():
         _log.info(
             "openvino is not installed: torch runs the network, in more time (docs/speed.md)\n"
             "         python -m pip install 'ava-detect[openvino]'"
         )
-        return "torch"
-    if keyframes is not None and keyframes < WORTH_CONVERTING:
         return "torch"
     return "openvino"

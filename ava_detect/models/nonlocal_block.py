@@ -105,11 +105,12 @@ class NonLocal(nn.Module):
         else:
             phi, g = self._max_pool(self.phi(x)), self._max_pool(self.g(x))
         phi, g = phi.flatten(2), g.flatten(2)  # [N, C', P]
-        affinity = theta.flatten(2).transpose(1, 2) @ phi  # [N, THW, P]
+        theta_rows = theta.flatten(2).transpose(1, 2)  # [N, THW, C']
+        # Scaled before the product, not after it: less work, and half precision does not overflow.
         if self.instantiation == "softmax":
-            affinity = torch.softmax(affinity * phi.shape[1] ** -0.5, dim=2)
+            affinity = torch.softmax(theta_rows * phi.shape[1] ** -0.5 @ phi, dim=2)  # [N, THW, P]
         else:
-            affinity = affinity / phi.shape[2]
+            affinity = theta_rows / phi.shape[2] @ phi  # [N, THW, P]
         y = (affinity @ g.transpose(1, 2)).transpose(1, 2)  # [N, C', THW]
         return self.norm(self.out(y.reshape(theta.shape)))  # [N, C, T, H, W]
 

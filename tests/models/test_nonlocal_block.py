@@ -104,3 +104,16 @@ def test_map_smaller_than_the_pool_is_refused():
 def test_unknown_instantiation_is_refused():
     with pytest.raises(ValueError, match="'gaussian'; expected 'dot_product' or 'softmax'"):
         make_block(instantiation="gaussian")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("instantiation", ["dot_product", "softmax"])
+def test_half_precision_holds_sums_that_are_too_large_for_it(instantiation: str):
+    block = make_block(8, instantiation=instantiation)
+    for conv in (block.theta, block.phi):
+        nn.init.ones_(conv.weight)
+        nn.init.zeros_(conv.bias)
+    block.g.weight.mul_(1e-3)
+    x = torch.full((1, 8, 2, 4, 4), 20.0)  # 4 products of 160 * 160 are 102400; half precision ends at 65504
+    expected = block(x)
+    torch.testing.assert_close(block.half()(x.half()).float(), expected, rtol=0.02, atol=0.1)
