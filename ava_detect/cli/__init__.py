@@ -29,6 +29,7 @@ COMMANDS = {
     "test-detector": "score the person detector",
     "train": "train or fine-tune the action model",
     "check": "look for faults in data, boxes, predictions, label maps, videos",
+    "convert": "labels of CVAT, VIA, COCO or a table to an AVA-style data set",
     "prepare": "small copies of a set's videos that are quick to read in the middle",
     "show": "draw samples of a data set exactly as the network sees them",
     "models": "published weights: list, info, fetch, convert",
