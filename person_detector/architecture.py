@@ -16,7 +16,7 @@ from detectron2.config import CfgNode
 
 from evaluation.errors import ConfigError, WeightsError
 from person_detector import small_backbone  # noqa: F401 - makes its backbone known to Detectron2
-from person_detector.settings import default_settings
+from person_detector.settings import default_settings, dotted
 
 SMALL = "faster_rcnn_r18_half_fpn"
 
@@ -33,6 +33,18 @@ _SIGNATURES = {
 _UNUSABLE = (
     yaml.YAMLError, KeyError, ValueError, TypeError, AttributeError, AssertionError, OSError, RecursionError
 )  # fmt: skip
+
+_MAX_TEXT = 100_000
+# Largest whole numbers of configurations from files that others wrote; what layers they make is compared with
+# the weights before any memory is taken.
+_MOST = {
+    "INPUT.MIN_SIZE_TEST": 4096, "INPUT.MAX_SIZE_TEST": 8192, "MODEL.RPN.PRE_NMS_TOPK_TEST": 100_000,
+    "MODEL.RPN.POST_NMS_TOPK_TEST": 100_000, "TEST.DETECTIONS_PER_IMAGE": 10_000,
+    "MODEL.ROI_HEADS.NUM_CLASSES": 10_000, "MODEL.ROI_BOX_HEAD.NUM_FC": 16,
+    "MODEL.ROI_BOX_HEAD.NUM_CONV": 16, "MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION": 64,
+    "MODEL.ROI_BOX_HEAD.POOLER_SAMPLING_RATIO": 64,
+}  # fmt: skip
+_MAX_LEVELS = 16
 
 _STEM = "backbone.bottom_up.stem.conv1.weight"
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
@@ -76,11 +88,15 @@ def parse_detector_config(text: str, source: str) -> CfgNode:
     """Read a configuration from YAML text, for example the one inside a weights file.
 
     Raises:
-        ConfigError: it cannot be used. A base is not looked for, a tag runs nothing.
+        ConfigError: it cannot be used, or asks for more than any detector has. A base is not looked for, a
+            tag runs nothing.
     """
     cfg = _defaults()
+    if len(text) > _MAX_TEXT:
+        raise ConfigError(f"{source}: {len(text):,} characters; expected a configuration")
     with _explained(source):
         cfg.merge_from_other_cfg(CfgNode(yaml.safe_load(text)))
+    _check_extent(cfg, source)
     cfg.MODEL.MASK_ON = cfg.MODEL.KEYPOINT_ON = False
     return cfg
 
@@ -129,6 +145,18 @@ class _LocalConfig(CfgNode):
     @classmethod
     def _open_cfg(cls, filename: str) -> TextIO:
         return Path(filename).open(encoding="utf-8")
+
+
+def _check_extent(cfg: CfgNode, source: str) -> None:
+    """Refuse numbers with which building or running a detector would never end."""
+    named = dotted(cfg)
+    for key, most in _MOST.items():
+        value = named[key]
+        if not (isinstance(value, int) and 0 <= value <= most):
+            raise ConfigError(f"{source}: {key} is {named[key]}; expected 0 to {most}")
+    for key, value in named.items():
+        if isinstance(value, list | tuple) and len(value) > _MAX_LEVELS and key.startswith("MODEL."):
+            raise ConfigError(f"{source}: {key} has {len(value)} entries; expected {_MAX_LEVELS} at most")
 
 
 def _defaults() -> CfgNode:

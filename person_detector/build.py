@@ -25,7 +25,7 @@ import torch
 from ava_detect.acceleration.openvino_network import has_openvino
 from ava_detect.weights import ZooEntry, fetch_weights, find_weights
 from ava_detect.weights.safe_read import read_detector_checkpoint
-from evaluation.errors import ConfigError, UsageError
+from evaluation.errors import ConfigError, UsageError, WeightsError
 from person_detector.detector import PersonDetector
 from person_detector.detectron2_import import require_detectron2
 
@@ -93,6 +93,8 @@ def build_person_detector(
         most = cfg.MODEL.RPN.POST_NMS_TOPK_TEST
         cfg.MODEL.RPN.POST_NMS_TOPK_TEST = proposals or min(FAST_PROPOSALS, most)
     person = _person_class(entry, cfg.MODEL.ROI_HEADS.NUM_CLASSES, person_class)
+    if entry.persons is not None and entry.persons.enclosed_config:
+        _check_extent(cfg, tensors, entry.name)
     network = FasterRCNN(
         _load(cfg, tensors, entry.name),
         precision=precision,
@@ -182,6 +184,25 @@ def _person_class(entry: ZooEntry, classes: int, asked: int | None) -> int:
         f"{entry.name}: has {classes} classes, and nothing says which of them is the person",
         hint=f"--person-class N, with N from 0 to {classes - 1}",
     )
+
+
+def _check_extent(cfg: CfgNode, tensors: Mapping[str, np.ndarray], source: str) -> None:
+    """Compare the layers of a file's own configuration with its weights, before they take memory.
+
+    Raises:
+        WeightsError: the configuration makes a network of another size.
+    """
+    from detectron2.modeling import build_model
+
+    unplaced = cfg.clone()
+    unplaced.MODEL.DEVICE = "meta"
+    with torch.device("meta"):
+        asked = sum(parameter.numel() for parameter in build_model(unplaced).parameters())
+    held = sum(array.size for array in tensors.values())
+    if asked > held:
+        raise WeightsError(
+            f"{source}: the configuration inside makes a network of {asked:,} weights, the file has {held:,}"
+        )
 
 
 def _load(cfg: CfgNode, tensors: Mapping[str, np.ndarray], source: str) -> torch.nn.Module:

@@ -51,16 +51,23 @@ def override(cfg: CfgNode, pairs: Sequence[str]) -> None:
         if section == "AVA":  # checked by whoever reads it
             cfg.AVA[name] = yaml.safe_load(value) if isinstance(value, str) else value
             continue
-        known = _dotted(cfg)
+        known = dotted(cfg)
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             meant = f" Did you mean {near[0]} ({known[near[0]]!r} in this config)?" if near else ""
             raise ConfigError(f"{key} is not a setting.{meant}")
         try:
-            cfg.merge_from_list([key, value])
+            cfg.merge_from_list([key, _typed(value, known[key])])
         except (ValueError, AssertionError, KeyError, SyntaxError) as error:
             expected = type(known[key]).__name__
             raise ConfigError(f"{key} (command line): expected {expected}, got {value!r}") from error
+
+
+def _typed(value: str, present: object) -> str:
+    """Write a value so that yacs reads it as what is there: "1" as a number, or as text."""
+    if isinstance(present, float):
+        return repr(float(value))
+    return repr(value) if isinstance(present, str) else value
 
 
 def check_settings(cfg: CfgNode) -> None:
@@ -83,10 +90,10 @@ def check_settings(cfg: CfgNode) -> None:
         wrong.append(
             f"SOLVER.LR_SCHEDULER_NAME: expected {' or '.join(_SCHEDULES)}, got {solver.LR_SCHEDULER_NAME}"
         )
-    if cfg.MODEL.ROI_HEADS.NUM_CLASSES != 1:
+    kind = (cfg.MODEL.META_ARCHITECTURE, cfg.MODEL.PROPOSAL_GENERATOR.NAME)
+    if kind != _KIND:
         wrong.append(
-            f"MODEL.ROI_HEADS.NUM_CLASSES: a person detector is trained on one class, got"
-            f" {cfg.MODEL.ROI_HEADS.NUM_CLASSES}"
+            f"MODEL: expected a {_KIND[0]} with {_KIND[1]} for proposals, got {kind[0]} with {kind[1]}"
         )
     if wrong:
         raise ConfigError(wrong[0])
@@ -103,6 +110,7 @@ def changed_settings(cfg: CfgNode) -> str:
     return str(yaml.safe_dump(_difference(described, defaults), sort_keys=True))
 
 
+_KIND = ("GeneralizedRCNN", "RPN")
 _SCHEDULES = ("WarmupMultiStepLR", "WarmupCosineLR")
 
 
@@ -123,12 +131,12 @@ def _plain(value: object) -> object:
     return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
-def _dotted(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
+def dotted(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
     """Return all settings by their dotted names."""
     named: dict[str, object] = {}
     for key, value in cfg.items():
         if isinstance(value, CfgNode):
-            named |= _dotted(value, f"{prefix}{key}.")
+            named |= dotted(value, f"{prefix}{key}.")
         else:
             named[f"{prefix}{key}"] = value
     return named

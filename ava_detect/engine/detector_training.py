@@ -55,6 +55,7 @@ def load_detector_settings(name_or_path: str | Path, overrides: Sequence[str] = 
     from person_detector.settings import check_settings, override
 
     cfg = load_training_config(name_or_path)
+    cfg.MODEL.ROI_HEADS.NUM_CLASSES = 1  # the zoo's configurations are for COCO's 80
     override(cfg, overrides)
     check_settings(cfg)
     ava_section(cfg)

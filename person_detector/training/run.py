@@ -92,6 +92,8 @@ def train(
     """
     if validation is not None and not validation.num_people:
         raise DataError("nobody is on the pictures to score on")
+    if comm.is_main_process():
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     trainer = DetectorTrainer(model, cfg, folder=folder / "checkpoints")
     last: list[PersonBoxAP] = []
     if validation is not None:

@@ -80,7 +80,7 @@ def begin_with(
         if reason:
             dropped[name] = reason
             continue
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))  # it makes numbers 1-d
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise WeightsError(f"{source}: {name} has values that are not finite; its training has diverged")
         if name.startswith((_CLASSES, _BOXES)) and tensor.shape != expected[name].shape:

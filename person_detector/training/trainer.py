@@ -84,16 +84,13 @@ class DetectorTrainer(SimpleTrainer):
                 hint="Lower SOLVER.BASE_LR, or set SOLVER.CLIP_GRADIENTS.ENABLED True.",
             ) from error
 
-    def before_step(self) -> None:
-        """Seed what the network draws: the step decides, so that an interruption changes nothing."""
-        torch.manual_seed(hash((self._cfg.SEED, self.iter, comm.get_rank())) % 2**63)
-        super().before_step()
-
     def run_step(self) -> None:
         """Train on one batch."""
         start = time.perf_counter()
         batch = next(self._data_loader_iter)
         waited_s = time.perf_counter() - start
+        # What the network draws (anchors, proposals) follows from the step: an interruption changes nothing.
+        torch.manual_seed(hash((self._cfg.SEED, self.iter, comm.get_rank())) % 2**63)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             losses = self.model(batch)
         total = sum(losses.values())
