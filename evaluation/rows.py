@@ -8,6 +8,7 @@ import math
 from importlib import resources
 from pathlib import Path
 
+from evaluation.proposals import is_pickle, read_proposals
 from evaluation.row_parser import (
     DETECTIONS,
     EXCLUSIONS,
@@ -67,14 +68,16 @@ def read_detections(path: str | Path, *, lenient: bool = False) -> RowTable:
 def read_boxes(path: str | Path, *, lenient: bool = False) -> RowTable:
     """Read person boxes: ``video_id,timestamp,x1,y1,x2,y2,,score``; the class may be empty.
 
+    mmaction2's pickles of proposals are read as well, without running anything in them.
+
     Args:
-        path: the CSV file.
-        lenient: skip rows that cannot be read; ``faults`` of the table counts them.
+        path: the CSV file, or the pickle.
+        lenient: skip rows of a CSV file that cannot be read; ``faults`` of the table counts them.
 
     Raises:
         DataError: the file or (unless ``lenient``) a row cannot be used.
     """
-    return read_rows(path, PERSON_BOXES, lenient=lenient)
+    return read_proposals(path) if is_pickle(path) else read_rows(path, PERSON_BOXES, lenient=lenient)
 
 
 def read_keyframes(path: str | Path) -> RowTable:
@@ -83,7 +86,7 @@ def read_keyframes(path: str | Path) -> RowTable:
     Raises:
         DataError: the file or a row cannot be used.
     """
-    return read_rows(path, LABELLED_OR_FOUND)
+    return read_proposals(path) if is_pickle(path) else read_rows(path, LABELLED_OR_FOUND)
 
 
 def read_exclusions(source: str | Path, *, lenient: bool = False) -> RowTable:

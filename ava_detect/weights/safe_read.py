@@ -34,15 +34,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ava_detect.weights.data_pickle import DataUnpickler
-from ava_detect.weights.pickle_names import (
+from evaluation.data_pickle import DataUnpickler
+from evaluation.errors import WeightsError
+from evaluation.pickle_names import (
     ArrayRecord,
     DamagedPickle,
     RefusedPickle,
     StorageRecord,
     TensorRecord,
 )
-from evaluation.errors import WeightsError
 
 # The keys under which publishers keep the weights: PySlowFast and pytorchvideo, mmaction2 and most others,
 # Caffe2, Detectron2; looked for in this order. A file without any may be a plain dictionary of tensors.

@@ -15,8 +15,9 @@ from ava_detect.config import Config
 from ava_detect.data.check.finding import Finding, some
 from ava_detect.data.check.kinds import Kind
 from ava_detect.data.check.row_files import RowFile
-from evaluation.errors import AvaDetectError, WeightsError
+from evaluation.errors import AvaDetectError, DataError, WeightsError
 from evaluation.label_map import LabelMap
+from evaluation.proposals import PROPOSAL_KEY, is_pickle, load_proposals
 from evaluation.row_table import ActionRow, table_of_rows
 from evaluation.rows import NO_CLASS
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from ava_detect.weights.safe_read import Checkpoint
 
-_PROPOSAL_KEY = re.compile(r"(.+),(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
 _DETECTOR_PARTS = ("backbone.bottom_up.", "proposal_generator.")
 _CLASSIFIERS = re.compile(
     r"(.*\.)?(head\.projection|fc_cls|cls_head\.fc_cls|bbox_head\.fc_cls|proj|pred)\.weight|pred_w"
@@ -62,17 +62,26 @@ def read_checkpoint_facts(path: Path) -> CheckpointFacts:
 
     facts = CheckpointFacts(str(path))
     try:
-        checkpoint = read_checkpoint(path)
-        if checkpoint.tensors and all(map(_PROPOSAL_KEY.fullmatch, checkpoint.tensors)):
-            arrays = {name: tensor.double().numpy() for name, tensor in checkpoint.tensors.items()}
+        arrays = _proposals_in(path)
+        if arrays is not None:
             facts.proposals, found = _proposals(str(path), arrays)
             facts.findings += found
             return facts
-        _describe(facts, checkpoint)
+        _describe(facts, read_checkpoint(path))
     except AvaDetectError as error:
         message = str(error).removeprefix(f"{path}: ")
         facts.findings.append(Finding("checkpoint-unreadable", str(path), message, hint=error.hint))
     return facts
+
+
+def _proposals_in(path: Path) -> dict[str, np.ndarray] | None:
+    """Return a pickle's arrays if they are proposals; what is wrong with others, their own reader says."""
+    if not is_pickle(path):
+        return None
+    try:
+        return load_proposals(path)
+    except DataError:
+        return None
 
 
 def _describe(facts: CheckpointFacts, checkpoint: "Checkpoint") -> None:
@@ -173,7 +182,7 @@ def _proposals(source: str, arrays: dict[str, np.ndarray]) -> tuple[RowFile, lis
     """Turn mmaction2's proposals, ``'video,0902' -> [n, 4 or 5]``, into rows of person boxes."""
     rows, unpadded, odd = [], [], []
     for key, array in arrays.items():
-        match = _PROPOSAL_KEY.fullmatch(key)
+        match = PROPOSAL_KEY.fullmatch(key)
         assert match is not None
         if array.ndim != 2 or array.shape[1] not in (4, 5) or not np.isfinite(array).all():
             odd.append(key)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ava_detect.weights.data_pickle import DataUnpickler
-from ava_detect.weights.pickle_names import ArrayRecord, DamagedPickle, RefusedPickle
+from evaluation.data_pickle import DataUnpickler
+from evaluation.pickle_names import ArrayRecord, DamagedPickle, RefusedPickle
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 keys = st.text() | st.integers() | st.booleans() | st.none()

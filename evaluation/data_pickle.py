@@ -13,7 +13,7 @@ import pickletools
 from collections.abc import Callable
 from typing import BinaryIO
 
-from ava_detect.weights.pickle_names import (
+from evaluation.pickle_names import (
     ArrayRecord,
     DamagedPickle,
     Dropped,
@@ -32,7 +32,7 @@ from ava_detect.weights.pickle_names import (
 )
 
 # A checkpoint of the largest model takes about 200,000; the limit bounds what a hostile file can pile up.
-_MAX_INSTRUCTIONS = 1_000_000
+MAX_INSTRUCTIONS = 1_000_000
 
 _PUSH_ARGUMENT = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
@@ -52,10 +52,11 @@ class DataUnpickler:
     Args:
         stream: needs ``read``, ``readline`` and ``tell``. A read past the end must return less and take no
             memory for what is missing, as ``mmap`` and ``io.BytesIO`` do.
+        max_instructions: more than these refuse the file.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, *, max_instructions: int = MAX_INSTRUCTIONS) -> None:
+        self._stream, self._max_instructions = stream, max_instructions
         self._stack: list[object] = []
         self._marks: list[int] = []
         self._memo: dict[int, object] = {}
@@ -70,8 +71,8 @@ class DataUnpickler:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(self._stream)):
                 if opcode.name == "STOP":
                     return self._pop()
-                if count == _MAX_INSTRUCTIONS:
-                    raise RefusedPickle(f"the pickle has more than {_MAX_INSTRUCTIONS:,} instructions")
+                if count == self._max_instructions:
+                    raise RefusedPickle(f"the pickle has more than {self._max_instructions:,} instructions")
                 self._step(opcode.name, argument)
         except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
             raise DamagedPickle(f"{error}") from error
