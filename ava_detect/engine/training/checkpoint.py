@@ -11,8 +11,10 @@ Everything else is one JSON document in the header, with a checksum of every ten
 what a failing disk gives back must not be taken for a good checkpoint.
 """
 
+import errno
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,7 +86,9 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         try:
             save_file(tensors, temporary, metadata={_KEY: json.dumps(document)})
         except SafetensorError as error:  # its way to say what the system said
-            raise OSError(None, str(error), str(path)) from error
+            said = re.search(r"(?:os error|code:) (\d+)", str(error))
+            number = int(said[1]) if said else errno.EIO
+            raise OSError(number, os.strerror(number), str(path)) from error
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
 

@@ -67,6 +67,9 @@ class CheckpointFolder:
                 damaged.append(error)
                 logger.warning("%s; the one before it is taken", str(error).rstrip("."))
                 continue
+            for newer in self.steps():
+                if newer > step:  # damaged; out of the way of what will be written
+                    self.path_of(newer).replace(f"{self.path_of(newer)}.damaged")
             return path, checkpoint
         if damaged:
             raise WeightsError(

@@ -86,8 +86,7 @@ def _dead_worker(text: str, workers: int) -> DataError:
 
 def cannot_write(path: Path, error: OSError) -> TrainingError:
     """Say that a file of the run cannot be written, and what is left."""
-    full = error.errno in _NO_SPACE or any(f"code: {code}," in str(error) for code in _NO_SPACE)
-    reason = "the disk is full" if full else error.strerror or str(error)
+    reason = "the disk is full" if error.errno in _NO_SPACE else error.strerror or str(error)
     return TrainingError(
         f"{path}: cannot be written: {reason}",
         hint="What was written before is whole. Make room, or lower TRAIN.KEEP_CHECKPOINTS; then --resume.",

@@ -52,8 +52,13 @@ def test_run_goes_on_from_any_step_bit_for_bit(step: int, train: Train, tmp_path
     assert (stopped / "summary.csv").read_text().count("\n") == 3  # a header and two epochs
 
 
-def test_momentum_of_half_precision_and_clipping_goes_on_too(train: Train, tmp_path: Path):
-    settings = {**EVERY_STEP, "SOLVER.CLIP_GRAD_L2NORM": 1.0, "SOLVER.GRAD_ACCUMULATION": 2}
+def test_adamw_in_half_precision_with_parts_goes_on_too(train: Train, tmp_path: Path):
+    settings = {
+        **EVERY_STEP,
+        "SOLVER.OPTIMIZING_METHOD": "adamw",
+        "SOLVER.CLIP_GRAD_L2NORM": 1.0,
+        "SOLVER.GRAD_ACCUMULATION": 2,
+    }
     whole = train(settings, name="whole", precision="bf16").folder.path
     stopped = tmp_path / "runs" / "stopped"
     shutil.copytree(whole, stopped)
