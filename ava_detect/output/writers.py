@@ -12,7 +12,7 @@ from ava_detect.output.records import SCHEMA, VERSION, End, Header, Keyframe, Pe
 from ava_detect.output.targets import Kind, Target
 from evaluation.atomic import atomic_path
 from evaluation.errors import AvaDetectError
-from evaluation.rows import ActionRow, format_row
+from evaluation.rows import NO_CLASS, ActionRow, format_row
 
 TABLE_COLUMNS = (
     "video", "time_s", "frame", "person_id", "x1_px", "y1_px", "x2_px", "y2_px",
@@ -61,6 +61,15 @@ def ava_rows(records: Iterable[Record]) -> Iterator[ActionRow]:
             box = normalised_box(person, header.video)
             for action_id, score in person.actions:
                 yield ActionRow(header.video.video_id, timestamp, box, action_id, score)
+
+
+def person_rows(records: Iterable[Record]) -> Iterator[ActionRow]:
+    """Return the person boxes of a document with the detector's scores; places as in ``ava_rows``."""
+    for header, keyframe in _with_header(records):
+        timestamp = written_time(header, keyframe)
+        for person in keyframe.persons:
+            box = normalised_box(person, header.video)
+            yield ActionRow(header.video.video_id, timestamp, box, NO_CLASS, person.score)
 
 
 def normalised_box(person: Person, video: VideoFacts) -> tuple[float, float, float, float]:
