@@ -113,9 +113,7 @@ def read_batches(
             if "facts" in document:
                 _check_same(document["facts"], facts, path)
                 continue
-            batch = _batch(document, annotations, where)
-            if batch.keyframes not in known:
-                raise _damaged(where, f"no batch of this test has keyframes {document['keyframes']}")
+            batch = _batch(document, annotations, known, where)
             done[batch.keyframes] = batch
     return [done[batch] for batch in batches if batch in done]
 
@@ -142,18 +140,18 @@ def _documents(path: Path) -> Iterator[tuple[str, dict]]:
         yield where, document
 
 
-def _batch(document: dict, annotations: Annotations, where: str) -> BatchScores:
+def _batch(document: dict, annotations: Annotations, known: set[range], where: str) -> BatchScores:
     try:
         keyframes = range(*document["keyframes"])
         scores = {int(place): np.array(rows, np.float64) for place, rows in document["scores"].items()}
         unread = {int(place): str(reason) for place, reason in document["unread"].items()}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _damaged(where, f"{type(error).__name__}: {error}") from None
+    if keyframes not in known:
+        raise _damaged(where, f"no batch of this test has keyframes {document['keyframes']}")
     if scores.keys() & unread.keys() or sorted([*scores, *unread]) != list(keyframes):
         raise _damaged(where, "its keyframes are not complete")
     for place, values in scores.items():
-        if not 0 <= place < len(annotations):
-            raise _damaged(where, f"there is no keyframe {place}")
         shape = (len(annotations[place].boxes), len(annotations.class_ids))
         if values.shape != shape or not np.isfinite(values).all():
             raise _damaged(where, f"keyframe {place} has other boxes or classes")

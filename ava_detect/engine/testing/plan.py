@@ -135,9 +135,13 @@ def _config(entry: ZooEntry, cfg: str | None, overrides: Sequence[object]) -> Co
 
 
 def _refuse_classification(cfg: Config, name: str) -> None:
-    dataset = cfg.TEST.DATASET
-    if dataset != "ava" and "TEST.DATASET" in cfg.written:
-        raise ConfigError(f"{name}: TEST.DATASET {dataset}: classification is not tested here, AVA is")
+    """Refuse configurations of Kinetics, Charades and the like; one that tells no network is none of them."""
+    told = "TEST.DATASET" in cfg.written
+    describes_network = any(key == "MODEL.ARCH" or key.startswith("RESNET.") for key in cfg.written)
+    if cfg.TEST.DATASET != "ava" and (told or (describes_network and not cfg.DETECTION.ENABLE)):
+        raise ConfigError(
+            f"{name} (TEST.DATASET {cfg.TEST.DATASET}): classification is not tested here, AVA is"
+        )
 
 
 def _label_map(cfg: Config, entry: ZooEntry) -> LabelMap:
