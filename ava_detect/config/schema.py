@@ -363,7 +363,7 @@ class TestSection:
     """TEST: scoring a data set."""
 
     DATASET: Dataset = "kinetics"
-    # Clips per step over all processes.
+    # Clips at once in each process, so that scores do not depend on how many there are; on a CPU one.
     BATCH_SIZE: Count = 8
     # Weights to test: a file or a name of `ava-detect models list`.
     CHECKPOINT_FILE_PATH: str = ""
