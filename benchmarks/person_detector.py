@@ -1,7 +1,7 @@
 """Time per keyframe of the person detector, against Detectron2's DefaultPredictor, in interleaved runs.
 
     python -m benchmarks.person_detector                                    R50-FPN at 800, 640, 480
-    python -m benchmarks.person_detector --config faster_rcnn_r18_half_fpn --short-side 256
+    python -m benchmarks.person_detector --weights embedded --short-side 320 224 160
     python -m benchmarks.person_detector --weights faster-rcnn-r50-fpn-coco --image frame.jpg
 
 Without ``--weights`` the detector has one class and the weights of ``person_detector.recipe``: the work is
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from ava_detect.weights import ZooEntry, fetch_weights, find_weights
+from ava_detect.weights.safe_read import read_detector_checkpoint
 from person_detector import PersonBoxes, PersonDetector, build_person_detector
 from person_detector.detectron2_import import require_detectron2
 
@@ -132,14 +133,18 @@ def default_predictor(entry: ZooEntry, config: str, short_side: int) -> Callable
     """Detectron2's own way from a picture to people."""
     from detectron2.engine import DefaultPredictor
 
-    from person_detector.architecture import load_detector_config
+    from person_detector.architecture import load_detector_config, parse_detector_config
 
-    cfg = load_detector_config(entry.persons.detectron2_config if entry.persons else config)
+    if entry.persons and entry.persons.enclosed_config:
+        cfg = parse_detector_config(entry.persons.enclosed_config, entry.name)
+    else:
+        cfg = load_detector_config(entry.persons.detectron2_config if entry.persons else config)
     if not entry.persons:
         cfg.MODEL.ROI_HEADS.NUM_CLASSES = 1
-    cfg.MODEL.DEVICE, cfg.MODEL.WEIGHTS = "cpu", str(fetch_weights(entry))
-    cfg.INPUT.MIN_SIZE_TEST = short_side
-    predictor = DefaultPredictor(cfg)
+    cfg.MODEL.DEVICE, cfg.INPUT.MIN_SIZE_TEST = "cpu", short_side
+    with tempfile.TemporaryDirectory() as folder:
+        cfg.MODEL.WEIGHTS = readable_by_detectron2(fetch_weights(entry), folder)
+        predictor = DefaultPredictor(cfg)
 
     def detect(image: np.ndarray) -> PersonBoxes:
         found = predictor(image)["instances"]
@@ -147,6 +152,16 @@ def default_predictor(entry: ZooEntry, config: str, short_side: int) -> Callable
         return PersonBoxes(people.pred_boxes.tensor.numpy(), people.scores.numpy())
 
     return detect
+
+
+def readable_by_detectron2(weights: Path, folder: str) -> str:
+    """Return a file that Detectron2's own loader takes: safetensors it does not."""
+    if weights.suffix != ".safetensors":
+        return str(weights)
+    tensors = read_detector_checkpoint(weights)
+    path = Path(folder, "weights.pth")
+    torch.save({"model": {name: torch.from_numpy(array).float() for name, array in tensors.items()}}, path)
+    return str(path)
 
 
 def interleaved_medians(

@@ -118,9 +118,7 @@ def build_start_model(cfg: CfgNode, device: torch.device) -> tuple[nn.Module, st
         return model, "from random numbers"
     if name.startswith(_DETECTRON2_WEIGHTS):
         name = _DETECTRON2_URL + name.removeprefix(_DETECTRON2_WEIGHTS)
-    entry = find_weights(name)
-    if entry.kind not in ("persons", "unknown"):
-        raise ConfigError(f"MODEL.WEIGHTS: {entry.name} is no detector and no ResNet of Detectron2's")
+    entry = find_weights(name, kind="persons")
     tensors = read_detector_checkpoint(fetch_weights(entry))
     person = entry.persons.person_class if entry.persons else None
     report = begin_with(model, tensors, entry.name, person_class=person)
