@@ -23,10 +23,10 @@ from ava_detect.config import Config
 from ava_detect.engine.device import pick_device, pick_precision
 from ava_detect.engine.inference import prepare_for_inference
 from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips
+from ava_detect.engine.person_tracks import STEP_S, PersonTracks
 from ava_detect.engine.prefetch import prefetch
-from ava_detect.engine.tracker import Tracker
 from ava_detect.models import SlowFast, split_pathways
-from ava_detect.output.results import KeyframeResult
+from ava_detect.output.results import KeyframeResult, PersonPath
 from ava_detect.video.clip_sampler import ClipSampler
 from ava_detect.video.keyframes import KeyframeGrid
 from ava_detect.video.reader import VideoReader
@@ -59,7 +59,7 @@ class Predictor:
         backend: what runs the network; see ``engine.inference``.
         keyframes: how many there will be in all videos, if that is known; decides what backend "auto" is.
         batch: keyframes per forward pass; None: 1 on a CPU, 8 elsewhere.
-        track: give the same person the same id through a video.
+        track: give the same person the same id through a video, and follow people between keyframes.
     """
 
     def __init__(
@@ -158,30 +158,35 @@ class VideoRun:
     video: VideoReader
     video_id: str
     done: Iterable[KeyframeResult] = ()
-    seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "persons": 0.0, "actions": 0.0})
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"decode": 0.0, "persons": 0.0, "actions": 0.0, "tracks": 0.0}
+    )
 
     def __iter__(self) -> Generator[KeyframeResult, None, None]:
         """Yield the results in the order of time; can be done once."""
         predictor = self.predictor
-        tracker = Tracker() if predictor.track else None
+        tracks = PersonTracks() if predictor.track else None
+        last = self._recall(tracks)
         clips = keyframe_clips(
             self.video,
-            self._grid(tracker),
+            itertools.dropwhile(lambda moment: last is not None and moment <= last, predictor.grid),
             offsets=predictor.sampler.offsets,
             resize=predictor.resize,
+            step_s=STEP_S if tracks else None,
+            before=last,
         )
         with closing(prefetch(self._timed(clips), depth=2 * predictor.batch)) as ready:
             while batch := list(itertools.islice(ready, predictor.batch)):
-                yield from self._results(batch, tracker)
+                yield from self._results(batch, tracks)
 
-    def _grid(self, tracker: Tracker | None) -> Iterator[float]:
-        """The keyframe times that are still to do; the tracker learns the ones that are done."""
-        last = -np.inf
+    def _recall(self, tracks: PersonTracks | None) -> float | None:
+        """Return the last keyframe that is done; the tracks learn from those that are."""
+        last = None
         for result in self.done:
             last = result.time
-            if tracker:
-                tracker.recall(result.time, result.boxes, result.person_ids)
-        return itertools.dropwhile(lambda moment: moment <= last, self.predictor.grid)
+            if tracks:
+                tracks.recall(result.time, result.boxes, result.person_ids)
+        return last
 
     def _timed(self, clips: Iterator[KeyframeClip]) -> Iterator[KeyframeClip]:
         while True:
@@ -192,7 +197,7 @@ class VideoRun:
                 return
             yield clip
 
-    def _results(self, batch: list[KeyframeClip], tracker: Tracker | None) -> Iterator[KeyframeResult]:
+    def _results(self, batch: list[KeyframeClip], tracks: PersonTracks | None) -> Iterator[KeyframeResult]:
         predictor = self.predictor
         started = time.perf_counter()
         found = predictor.find_people(self.video_id, batch)
@@ -203,19 +208,25 @@ class VideoRun:
         self.seconds["actions"] += time.perf_counter() - persons_done
         ends = np.cumsum([len(persons.boxes) for persons in people])
         for n, clip in enumerate(batch):
+            ids, paths = self._tracked(tracks, clip, people[n])
             yield KeyframeResult(
                 time=clip.time,
                 frame_time=clip.frame_time,
                 frame_idx=clip.frame_idx,
                 boxes=people[n].boxes,
                 person_scores=people[n].scores,
-                person_ids=_ids(tracker, clip.time, people[n]),
+                person_ids=ids,
                 action_scores=scores[ends[n] - len(people[n].boxes) : ends[n]],
                 best_person_score=float(max(found[n].scores, default=nan)),
+                paths=paths,
             )
 
-
-def _ids(tracker: Tracker | None, moment: float, people: PersonBoxes) -> np.ndarray:
-    if tracker is None:
-        return np.full(len(people.boxes), -1)
-    return tracker.update(moment, people.boxes, people.scores)
+    def _tracked(
+        self, tracks: PersonTracks | None, clip: KeyframeClip, people: PersonBoxes
+    ) -> tuple[np.ndarray, tuple[PersonPath, ...]]:
+        if tracks is None:
+            return np.full(len(people.boxes), -1), ()
+        started = time.perf_counter()
+        tracked = tracks.update(clip, people)
+        self.seconds["tracks"] += time.perf_counter() - started
+        return tracked

@@ -3,8 +3,9 @@
 Keyframes are about a second apart, so a box has moved between them, often off itself. A person of the last
 keyframes may be where it was or where its motion carries it; each found box is charged for lack of overlap,
 for distance and for change of size against both, and the cheaper one counts. The pairs that cost least in all
-are linked (Kuhn 1955, the Hungarian method). Nothing looks at pixels, so people are linked across a cut as
-well when they happen to stand in the same place.
+are linked (Kuhn 1955, the Hungarian method). Where people were followed through the pictures between two
+keyframes, it counts most how well that agrees. Nothing here looks at pixels: who does says so (``Carried``),
+and who sees a cut lets the tracker ``forget``.
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _MAX_REACH = 1.6  # after a long gap, being near says little
 _MAX_SIZE_RATIO = 2.0  # of the geometric mean side; coming close, or sitting down behind a desk
 _KEPT_MOTION = 0.5  # of the last motion goes on; people turn around
 _TIME_SLACK_S = 1e-6  # start + k * every is not exact
+_FOLLOWED_REACH = 0.5  # heights: what following is wrong by, at most
+_DOUBT = 1.0  # cost of a link that following does not support
 _NEW = 3.0  # cost of leaving a person and a box unlinked; above what any allowed pair costs
 
 
@@ -43,6 +46,21 @@ class _Track:
         return self.box + np.tile(shift, 2)
 
 
+@dataclass(frozen=True)
+class Carried:
+    """People of the last keyframe and of this one, followed from one to the other.
+
+    Attributes:
+        ids: [P] of people of the last keyframe.
+        forwards: [P, 4] where their boxes are on this keyframe, pixels; NaN where they were lost on the way.
+        backwards: [R, 4] where the boxes of this keyframe were on the last one; NaN likewise.
+    """
+
+    ids: np.ndarray
+    forwards: np.ndarray
+    backwards: np.ndarray
+
+
 class Tracker:
     """Links people through one video, keyframe by keyframe.
 
@@ -60,13 +78,16 @@ class Tracker:
         self._last_time = -np.inf
         self._next_id = 1
 
-    def update(self, time: float, boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def update(
+        self, time: float, boxes: np.ndarray, scores: np.ndarray, *, carried: Carried | None = None
+    ) -> np.ndarray:
         """Take the people of the next keyframe.
 
         Args:
             time: seconds; after the last one.
             boxes: [R, 4] x1, y1, x2, y2 in pixels.
             scores: [R] of the person detector.
+            carried: what following them through the pictures between gave.
 
         Returns:
             [R] int64 person ids from 1, no two equal.
@@ -79,7 +100,12 @@ class Tracker:
         order = np.lexsort((*boxes.T[::-1], -np.asarray(scores, np.float64)))
         self._advance(time)
         ids = np.full(len(boxes), -1, np.int64)
-        ids[order] = self._link(time, boxes[order])
+        support = np.full((len(self._tracks), len(boxes)), np.nan)
+        if carried is not None:
+            support = np.array([_support(track, carried, boxes) for track in self._tracks]).reshape(
+                support.shape
+            )
+        ids[order] = self._link(time, boxes[order], support[:, order])
         for row in order[ids[order] < 0]:
             ids[row], self._next_id = self._next_id, self._next_id + 1
         self._remember(time, boxes, ids)
@@ -101,6 +127,10 @@ class Tracker:
         self._remember(time, boxes[ids > 0], ids[ids > 0])
         self._next_id = max(self._next_id, 1 + int(ids.max(initial=0)))
 
+    def forget(self) -> None:
+        """Let everybody who comes be new: another scene has begun."""
+        self._tracks = []
+
     def _advance(self, time: float) -> None:
         if not time > self._last_time:
             raise ValueError(f"keyframe at {time} s does not come after {self._last_time} s")
@@ -111,12 +141,17 @@ class Tracker:
         ]
         self._last_time = time
 
-    def _link(self, time: float, boxes: np.ndarray) -> np.ndarray:
-        """Return the ids [R] of boxes that continue a track, -1 for the others."""
+    def _link(self, time: float, boxes: np.ndarray, support: np.ndarray) -> np.ndarray:
+        """Return the ids [R] of boxes that continue a track, -1 for the others.
+
+        ``support`` [tracks, R] is what following makes of each link as a cost; NaN where it says nothing.
+        """
         ids = np.full(len(boxes), -1, np.int64)
         if not self._tracks or not len(boxes):
             return ids
         cost = np.stack([_link_cost(track, time, boxes) for track in self._tracks])  # [tracks, R]
+        doubted = np.minimum(cost + _DOUBT, _NEW)
+        cost = np.where(np.isnan(support), cost, np.fmin(support, doubted))
         for track_idx, row in zip(*linear_sum_assignment(cost), strict=True):
             if cost[track_idx, row] < _NEW:
                 ids[row] = self._tracks[track_idx].person_id
@@ -138,6 +173,21 @@ def _link_cost(track: _Track, time: float, boxes: np.ndarray) -> np.ndarray:
     stayed = _box_cost(track.box, boxes, reach)
     went_on = _box_cost(track.moved(time), boxes, reach)
     return np.minimum(stayed, went_on)
+
+
+def _support(track: _Track, carried: Carried, boxes: np.ndarray) -> np.ndarray:
+    """Return the cost [R] of linking a track to each box by following; NaN where nobody was followed."""
+    found = np.flatnonzero(carried.ids == track.person_id)
+    if not len(found):
+        return np.full(len(boxes), np.nan)
+    forwards = carried.forwards[found[0]]
+    costs = np.full((2, len(boxes)), np.nan)
+    if not np.isnan(forwards).any():
+        costs[0] = _box_cost(forwards, boxes, _FOLLOWED_REACH)
+    seen = ~np.isnan(carried.backwards).any(axis=1)
+    costs[1, seen] = _box_cost(track.box, carried.backwards[seen], _FOLLOWED_REACH)
+    said = (~np.isnan(costs)).sum(axis=0)
+    return np.where(said > 0, np.nansum(costs, axis=0) / np.maximum(said, 1), np.nan)
 
 
 def _box_cost(box: np.ndarray, boxes: np.ndarray, reach: float) -> np.ndarray:

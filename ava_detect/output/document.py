@@ -20,6 +20,7 @@ from ava_detect.output.records import (
     STATUSES,
     VERSION,
     ActionClass,
+    BoxPath,
     DetectorFacts,
     End,
     Header,
@@ -343,7 +344,27 @@ def _parse_keyframe(fields: Fields) -> Keyframe:
             for idx, person in enumerate(persons)
         ),
         best_person_score=fields.optional_number("best_person_score", minimum=0, maximum=1),
+        paths=tuple(
+            _parse_path(Fields(path, f"{fields.where}: paths[{idx}]"))
+            for idx, path in enumerate(fields.sequence("paths") if "paths" in fields else [])
+        ),
     )
+
+
+def _parse_path(fields: Fields) -> BoxPath:
+    points: list[tuple[float, float, float, float, float]] = []
+    for idx, value in enumerate(fields.sequence("points")):
+        where = f"{fields.where}: points[{idx}]"
+        time, *edges = (
+            number(each, where) for each in items(value, where, length=5, expected="[time, x1, y1, x2, y2]")
+        )
+        x1, y1, x2, y2 = edges
+        if points and time <= points[-1][0]:
+            raise DataError(f"{where}: time {time:g} does not come after {points[-1][0]:g}")
+        if x1 > x2 or y1 > y2:
+            raise DataError(f"{where}: found {edges}, expected x1 <= x2 and y1 <= y2")
+        points.append((time, x1, y1, x2, y2))
+    return BoxPath(fields.whole("person_id", minimum=1), tuple(points))
 
 
 def _parse_person(fields: Fields) -> Person:

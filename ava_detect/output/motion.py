@@ -1,9 +1,10 @@
-"""Where people are between keyframes: along their track, or faded out where there is none."""
+"""Where people are between keyframes: along their path, or faded out where there is none."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ava_detect.output.records import Keyframe, Person
+from ava_detect.output.records import BoxPath, Keyframe, Person
 
 _FULL = 0.3  # of the distance of keyframes: so long a lone box is drawn in full
 _GONE = 0.5  # from here on it is not drawn; the person may be elsewhere by now
@@ -26,8 +27,9 @@ def appearances(
 ) -> list[Appearance]:
     """Return the people of a frame between two keyframes, in the order of their ids.
 
-    A person on both keyframes moves in a straight line and has the labels of the nearer one. A person with an
-    id on one of them only is drawn near it and fades. A person without id is drawn until half-way.
+    A person on both keyframes moves along the path that was followed, in straight lines from point to point,
+    and has the labels of the nearer one. A person with an id on one of them only is drawn near it, on the
+    path if there is one, and fades. A person without id is drawn until half-way.
 
     Args:
         time: of the frame, seconds.
@@ -47,7 +49,8 @@ def appearances(
             else:
                 opacity = min(1.0, max(0.0, (_GONE - distance) / (_GONE - _FULL)))
             if opacity > 0 and (person.person_id is None or person.person_id not in linked):
-                found.append(Appearance(person, person.box_px, opacity))
+                points = _points(keyframe, person, after, every_s=every_s)
+                found.append(Appearance(person, _at(time, points), opacity))
     return sorted(found, key=lambda appearance: appearance.person.person_id or 0)
 
 
@@ -60,11 +63,39 @@ def _linked(
     if not 0 < gap <= _MAX_STRETCH * every_s:
         return
     share = (time - before.frame_time) / gap
+    paths = {path.person_id: path for path in after.paths}
     then = {person.person_id: person for person in before.persons if person.person_id is not None}
     for person in after.persons:
         if (earlier := then.get(person.person_id or 0)) is not None:
             nearer = earlier if share < 0.5 else person
-            yield Appearance(nearer, _between(earlier.box_px, person.box_px, share), 1.0)
+            path = paths.get(person.person_id or 0)
+            ends = ((before.frame_time, earlier.box_px), (after.frame_time, person.box_px))
+            yield Appearance(nearer, _at(time, [ends[0], *_inner(path), ends[1]]), 1.0)
+
+
+def _points(
+    keyframe: Keyframe, person: Person, after: Keyframe | None, *, every_s: float
+) -> list[tuple[float, Box]]:
+    """Return where a person who is on one keyframe only was followed to, or from."""
+    own = (keyframe.frame_time, person.box_px)
+    if after is None or abs(after.frame_time - keyframe.frame_time) > _MAX_STRETCH * every_s:
+        return [own]
+    path = next((path for path in after.paths if path.person_id == person.person_id), None)
+    return [*_inner(path), own] if keyframe is after else [own, *_inner(path)]
+
+
+def _inner(path: BoxPath | None) -> list[tuple[float, Box]]:
+    return [] if path is None else [(time, (x1, y1, x2, y2)) for time, x1, y1, x2, y2 in path.points]
+
+
+def _at(time: float, points: Sequence[tuple[float, Box]]) -> Box:
+    """Return the box of a time on a path; before its first point and behind its last one the box stays."""
+    if time <= points[0][0]:
+        return points[0][1]
+    for (start, box), (end, following) in itertools.pairwise(points):
+        if time <= end:
+            return _between(box, following, (time - start) / max(end - start, 1e-9))
+    return points[-1][1]
 
 
 def _is_nearest(time: float, keyframe: Keyframe, before: Keyframe | None, after: Keyframe | None) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ava_detect.output.results import KeyframeResult
+from ava_detect.output.results import KeyframeResult, PersonPath
 from evaluation.errors import DataError
 from evaluation.label_map import LabelMap
 
@@ -25,6 +25,8 @@ VERSION = 1
 
 SCORE_DECIMALS = 6  # four make ties, and ties move mAP
 _ROUNDING = 10.0**-SCORE_DECIMALS
+_TIME_DECIMALS = 6
+_PATH_DECIMALS = 1  # of a pixel; following is not more exact
 
 Status = Literal["complete", "damaged", "interrupted"]
 STATUSES: tuple[Status, ...] = ("complete", "damaged", "interrupted")
@@ -175,6 +177,19 @@ class Person:
 
 
 @dataclass(frozen=True)
+class BoxPath:
+    """Where a person was between two keyframes.
+
+    Attributes:
+        person_id: as on the keyframes.
+        points: (seconds from the first frame, x1, y1, x2, y2 in pixels), increasing in time.
+    """
+
+    person_id: int
+    points: tuple[tuple[float, float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
 class Keyframe:
     """The people on one keyframe, in the order of their ids.
 
@@ -183,6 +198,7 @@ class Keyframe:
         frame_time: presentation time of the frame whose pixels were used, same origin.
         frame_idx: position of that frame in presentation order, from 0.
         best_person_score: of the surest box, below the threshold or not; None: there was none.
+        paths: where the people of this keyframe and of the one before were between the two.
     """
 
     time: float
@@ -190,6 +206,7 @@ class Keyframe:
     frame_idx: int
     persons: tuple[Person, ...]
     best_person_score: float | None = None
+    paths: tuple[BoxPath, ...] = ()
 
     @property
     def num_rows(self) -> int:
@@ -239,6 +256,7 @@ def to_record(result: KeyframeResult, class_ids: Sequence[int], *, min_score: fl
         frame_idx=int(result.frame_idx),
         persons=persons,
         best_person_score=None if isnan(best) else round(best, SCORE_DECIMALS),
+        paths=tuple(_recorded_path(path) for path in result.paths),
     )
 
 
@@ -263,7 +281,19 @@ def to_result(keyframe: Keyframe, class_ids: Sequence[int]) -> KeyframeResult:
         person_ids=np.array([person.person_id or -1 for person in keyframe.persons], np.int64),
         action_scores=scores,
         best_person_score=nan if best is None else best,
+        paths=tuple(_path_of_record(path) for path in keyframe.paths),
     )
+
+
+def _recorded_path(path: PersonPath) -> BoxPath:
+    times, boxes = path.times.round(_TIME_DECIMALS), path.boxes.round(_PATH_DECIMALS)
+    points = np.column_stack([times, boxes]).tolist()
+    return BoxPath(path.person_id, tuple((time, x1, y1, x2, y2) for time, x1, y1, x2, y2 in points))
+
+
+def _path_of_record(path: BoxPath) -> PersonPath:
+    points = np.array(path.points, np.float64).reshape(-1, 5)
+    return PersonPath(path.person_id, points[:, 0], points[:, 1:])
 
 
 def _person(result: KeyframeResult, row: int, class_ids: Sequence[int], min_score: float) -> Person:

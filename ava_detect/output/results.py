@@ -6,6 +6,21 @@ from math import nan
 import numpy as np
 
 
+@dataclass(frozen=True, eq=False)
+class PersonPath:
+    """Where a person was between two keyframes.
+
+    Attributes:
+        person_id: on one of the two keyframes, or on both.
+        times: [S] presentation times, seconds, between those of the keyframes.
+        boxes: [S, 4] float64, x1, y1, x2, y2 in pixels of the displayed frame.
+    """
+
+    person_id: int
+    times: np.ndarray
+    boxes: np.ndarray
+
+
 @dataclass(frozen=True)
 class KeyframeResult:
     """Everything that was found on one keyframe.
@@ -23,6 +38,7 @@ class KeyframeResult:
         action_scores: [R, K] float32 in [0, 1].
         best_person_score: of the surest box, below the threshold or not; NaN: there was none. Says what
             threshold would have found somebody.
+        paths: where people were since the keyframe before; empty without tracking.
     """
 
     time: float
@@ -33,3 +49,4 @@ class KeyframeResult:
     person_ids: np.ndarray
     action_scores: np.ndarray
     best_person_score: float = nan
+    paths: tuple[PersonPath, ...] = ()
