@@ -5,7 +5,9 @@ import contextlib
 import io
 import json
 import logging
+import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
@@ -123,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
                 watch=bar.watch(),
             )
         if process.is_first:
-            _say_outcome(outcome, args)
+            _say_outcome(outcome, args, request.argv)
     return 0 if outcome.finished else 130
 
 
@@ -248,7 +250,7 @@ def _is_no_step(record: logging.LogRecord) -> bool:
     return record.name != "ava_detect.engine.training.steps"
 
 
-def _say_outcome(outcome: "Outcome", args: argparse.Namespace) -> None:
+def _say_outcome(outcome: "Outcome", args: argparse.Namespace, argv: Sequence[str]) -> None:
     folder = outcome.folder
     if args.json:
         document = {
@@ -265,12 +267,18 @@ def _say_outcome(outcome: "Outcome", args: argparse.Namespace) -> None:
     if not outcome.finished:
         console.say(
             f"interrupted after step {outcome.step:,} of {outcome.total_steps:,}; the checkpoint is written."
-            f" Go on with: {_resume_line(args, folder.path.name)}"
+            f" Go on with: {_resume_line(argv, folder.path.name)}"
         )
         return
     best = "" if outcome.best_map is None else f"; best mAP {100 * outcome.best_map:.2f} %"
     print(f"trained {outcome.step:,} of {outcome.total_steps:,} steps{best}: {folder.final_model}")
 
 
-def _resume_line(args: argparse.Namespace, name: str) -> str:
-    return f"ava-detect train --cfg {args.cfg} ... --run-name {name} --resume"
+def _resume_line(argv: Sequence[str], name: str) -> str:
+    """Return the line that goes on with a run: the one that began it, its name, and --resume."""
+    words = [*argv]
+    if "--run-name" not in words:
+        words += ["--run-name", name]
+    if "--resume" not in words:
+        words.append("--resume")
+    return shlex.join(words)

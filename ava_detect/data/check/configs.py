@@ -52,10 +52,12 @@ def named_files(cfg: Config) -> list[Named]:
     ava = cfg.AVA
     files = [
         *_listed(cfg, "TRAIN_GT_BOX_LISTS", Kind.TRUTH, "train"),
-        Named("AVA.GROUNDTRUTH_FILE", _annotation(cfg, ava.GROUNDTRUTH_FILE), Kind.TRUTH, "val"),
         *_listed(cfg, "TRAIN_PREDICT_BOX_LISTS", Kind.BOXES, "train"),
         Named("AVA.LABEL_MAP_FILE", label_map_source(cfg), Kind.LABEL_MAP),
     ]
+    if ava.GROUNDTRUTH_FILE:  # empty: nothing to score against, as for a training without evaluations
+        truth = Named("AVA.GROUNDTRUTH_FILE", _annotation(cfg, ava.GROUNDTRUTH_FILE), Kind.TRUTH, "val")
+        files.insert(len(ava.TRAIN_GT_BOX_LISTS), truth)
     if not ava.TEST_GT_BOXES:
         files += _listed(cfg, "TEST_PREDICT_BOX_LISTS", Kind.BOXES, "val")
     if "AVA.EXCLUSION_FILE" in cfg.written and ava.EXCLUSION_FILE:

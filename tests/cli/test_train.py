@@ -1,0 +1,148 @@
+"""``ava-detect train`` as it is typed: what it prints, refuses and writes, and what Ctrl-C does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ava_detect.cli import main
+from tests.engine.training.conftest import LABEL_MAP, SETTINGS, rows
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory, encode_video: Callable[..., Path]) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "videos").mkdir()
+    encode_video(folder / "videos" / "one.mp4", size=(48, 64))
+    (folder / "train.csv").write_text(rows("one", quarters=range(1, 11)))
+    (folder / "labels.pbtxt").write_text(LABEL_MAP)
+    return folder
+
+
+@pytest.fixture
+def cfg(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AVA_DETECT_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "mine.yaml"
+    text = SETTINGS.replace("AVA: {", f"AVA: {{VIDEO_DIR: {data / 'videos'}, ANNOTATION_DIR: {data}, ")
+    path.write_text(f"{text}OUTPUT_DIR: {tmp_path / 'runs'}\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was():
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_training_to_the_end_says_where_the_model_is(cfg: Path, tmp_path: Path, capsys):
+    arguments = ["train", "--cfg", str(cfg), "SOLVER.MAX_EPOCH", "1", "--run-name", "a", "--seed", "3"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    model = tmp_path / "runs" / "a" / "model_final.safetensors"
+    assert out == f"trained 2 of 2 steps: {model}\n"
+    assert model.exists()
+    assert "data     train 10 keyframes, 1 videos, 15 boxes, 3 classes" in err
+    assert "train  e 1/1  [1/2]" in err
+    assert "RNG_SEED: 3" in (tmp_path / "runs" / "a" / "config.yaml").read_text()
+
+    assert main(arguments) == 2
+    assert "a: is there already" in capsys.readouterr().err
+
+    assert main([*arguments, "--resume", "--json", "--device", "cpu"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["finished"], document["step"], document["best_map"]) == (True, 2, None)
+
+
+def test_dry_run_measures_and_writes_nothing(cfg: Path, tmp_path: Path, capsys):
+    assert main(["train", "--cfg", str(cfg), "--dry-run", "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "clips    [4, 3, 1, 32, 32], [4, 3, 4, 32, 32]," in out
+    assert "for an epoch of 2 steps" in out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_limit_stops_early(cfg: Path, capsys):
+    assert main(["train", "--cfg", str(cfg), "--limit-batches", "1", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.startswith("trained 1 of 4 steps")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--cfg", "kinetics/slowfast_8x8_r50"],
+            "error: TRAIN.DATASET kinetics: only AVA-style sets are trained on",
+        ),
+        (["--cfg", "charades/slowfast_16x8_r50"], "error: TRAIN.DATASET charades"),
+        (["--cfg", "demo/slowfast_tiny", "SOLVER.BASELR", "1"], "Did you mean SOLVER.BASE_LR"),
+        (["--cfg", "demo/slowfast_tiny", "--limit-batches", "0"], "--limit-batches 0: expected at least 1"),
+        (["--cfg", "demo/slowfast_tiny", "--seed", "-1"], "--seed -1: expected at least 0"),
+        (["--cfg", "demo/slowfast_tiny", "--device", "gpu"], "--device gpu: expected auto, cpu"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(arguments: list[str], message: str, capsys):
+    assert main(["train", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", "\n"])
+def test_run_name_stays_inside_the_folder(name: str, cfg: Path, capsys):
+    assert main(["train", "--cfg", str(cfg), "--no-check", "--run-name", name]) == 2
+    assert "expected the name of a folder" in capsys.readouterr().err
+
+
+def test_faults_in_the_data_stop_before_anything_is_built(cfg: Path, data: Path, tmp_path: Path, capsys):
+    (tmp_path / "train.csv").write_text("one,1,0.1,0.1,0.5,0.9,7,0\n")  # there is no class 7
+    (tmp_path / "labels.pbtxt").write_text(LABEL_MAP)
+    assert main(["train", "--cfg", str(cfg), "AVA.ANNOTATION_DIR", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert "class" in err
+    assert "To train all the same: --no-check" in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_wrong_environment_is_told(cfg: Path, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", "--cfg", str(cfg)]) == 2
+    assert "RANK=2 WORLD_SIZE=2" in capsys.readouterr().err
+
+
+def test_help_names_the_files_that_are_written(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    out = capsys.readouterr().out
+    assert "model_final.safetensors" in out
+    assert "torchrun --nproc-per-node 8 -m ava_detect train" in out
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(cfg: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "ava_detect", "train", "--cfg", str(cfg), "SOLVER.MAX_EPOCH", "500"]
+    process = subprocess.Popen(
+        [*command, "--run-name", "a", "--no-check", "--device", "cpu"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    metrics = tmp_path / "runs" / "a" / "metrics.jsonl"
+    deadline = time.monotonic() + 200
+    while not metrics.exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 130, err
+    assert "interrupted after step" in err
+    assert "SOLVER.MAX_EPOCH 500 --run-name a --no-check --device cpu --resume" in err
+    steps = sum('"kind": "train"' in line for line in metrics.read_text().splitlines())
+    assert (tmp_path / "runs" / "a" / "checkpoints" / f"step_{steps:08d}.ckpt").exists()
