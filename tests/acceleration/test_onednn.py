@@ -1,5 +1,7 @@
 """Fused convolutions against the plain ones, and kernels that are wide enough for their stride."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -51,14 +53,16 @@ def test_one_step_gives_what_three_give(geometry: dict[str, object], added: bool
 
 @needs_onednn
 @torch.no_grad()
-def test_bf16_rounds_once():
+def test_bf16_rounds_once_whatever_the_size():
     conv = convolution(kernel_size=(1, 3, 3), padding=(0, 1, 1))
-    x, other = noise(1, 8, 4, 9, 9), noise(1, 16, 4, 9, 9, seed=1)
-    exact = F.relu(conv(x) + other)
-    fused = FusedConvolution(conv.bfloat16(), relu=True)(x.bfloat16(), other.bfloat16())
-    assert fused.dtype == torch.bfloat16
-    # inputs, weights and result are rounded to 8 bits: some 2^-8 of values up to 4
-    torch.testing.assert_close(fused.float(), exact, rtol=0.01, atol=0.03)
+    fused = FusedConvolution(copy.deepcopy(conv).bfloat16(), relu=True)
+    for height in (9, 20, 9):
+        x, other = noise(1, 8, 4, height, 9), noise(1, 16, 4, height, 9, seed=1)
+        exact = F.relu(conv(x) + other)
+        found = fused(x.bfloat16(), other.bfloat16())
+        assert found.dtype == torch.bfloat16
+        # inputs, weights and result are rounded to 8 bits: some 2^-8 of values up to 4
+        torch.testing.assert_close(found.float(), exact, rtol=0.01, atol=0.03)
 
 
 @needs_onednn
