@@ -30,7 +30,7 @@ files written into OUTPUT_DIR/RUN (default runs/DATE_CONFIG)
 examples
   ava-detect train --cfg mine.yaml
   ava-detect train --cfg ava/slowfast_8x8_r50 AVA.VIDEO_DIR videos AVA.ANNOTATION_DIR csv \\
-      --weights kinetics400/slowfast-8x8-r50
+      --weights slowfast-r50-8x8-k400
   ava-detect train --cfg mine.yaml --resume
   torchrun --nproc-per-node 8 -m ava_detect train --cfg mine.yaml
   torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \\
