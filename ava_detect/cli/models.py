@@ -87,7 +87,11 @@ def _configure_convert(actions: "Subparsers") -> None:
     )
     own = parser.add_argument_group("files of this project (--to ava-detect)")
     own.add_argument("--labels", metavar="FILE", help="label map to put inside")
-    own.add_argument("--half", action="store_true", help="convolutions in half precision: half the size")
+    size = own.add_mutually_exclusive_group()
+    size.add_argument("--half", action="store_true", help="convolutions in 16 bits: half the size")
+    size.add_argument(
+        "--int8", action="store_true", help="large convolutions in 8 bits: a quarter of the size"
+    )
     own.add_argument("--note", default="", metavar="TEXT", help="where the weights come from, to put inside")
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
@@ -289,15 +293,18 @@ def _fetch(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace) -> int:
     if Path(args.out).exists() and not args.overwrite:
         raise UsageError(f"{args.out} exists. Use --overwrite, or another name.")
-    if args.to != "ava-detect" and (args.half or args.note):
-        raise UsageError("--half and --note are for --to ava-detect")
+    if args.to != "ava-detect" and (args.half or args.int8 or args.note):
+        raise UsageError("--half, --int8 and --note are for --to ava-detect")
+    import torch
+
     from ava_detect.weights.convert import convert
 
+    dtype = torch.int8 if args.int8 else torch.float16 if args.half else torch.float32
     overrides = [word for pair in args.set for word in pair]
     with console.DownloadBar(args.source) as bar:
         done = convert(
             args.source, args.out, args.to,
-            cfg=args.cfg, overrides=overrides, labels=args.labels, half=args.half, note=args.note,
+            cfg=args.cfg, overrides=overrides, labels=args.labels, dtype=dtype, note=args.note,
             offline=args.offline, progress=bar.update,
         )  # fmt: skip
     if args.json:

@@ -67,7 +67,7 @@ def convert(
     cfg: str | None = None,
     overrides: Sequence[object] = (),
     labels: str | None = None,
-    half: bool = False,
+    dtype: torch.dtype = torch.float32,
     note: str = "",
     offline: bool = False,
     progress: Progress | None = None,
@@ -81,7 +81,7 @@ def convert(
         cfg: the network's configuration, where the source brings none.
         overrides: further settings, ["KEY", value, ...].
         labels: label map to put into a file of ours, instead of the one that the source brings.
-        half: store the convolutions of a file of ours in half precision.
+        dtype: how a file of ours stores convolutions; see ``storage``.
         note: a sentence to put into a file of ours: where the weights come from.
         offline: never open a connection.
         progress: called while the source is downloaded.
@@ -104,7 +104,6 @@ def convert(
         notes = save_pyslowfast(model, target, config=config)
     else:
         origin = note or f"converted from {entry.name} ({report.format})"
-        dtype = torch.float16 if half else torch.float32
         save_weights(model, target, config=config, label_map=label_map, source=origin, dtype=dtype)
     return Conversion(Path(target), config, report, notes)
 

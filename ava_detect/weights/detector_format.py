@@ -58,18 +58,15 @@ def save_detector(
         tensors: Detectron2's names and tensors. Batch norm's counters are left out; they are not needed.
         path: of the file, usually ``*.safetensors``.
         record: what goes with them.
-        dtype: of convolutions and linear layers in the file; float16 halves it. See ``storage``.
+        dtype: of the file's convolutions: float32, float16 or int8; see ``storage``.
 
     Raises:
-        WeightsError: the file cannot be written, or a weight is out of the range of ``dtype``.
+        WeightsError: the file cannot be written, or a weight is out of the range of half precision.
     """
     from safetensors.torch import save_file
 
-    stored = {
-        name: to_storage(name, tensor, dtype)
-        for name, tensor in tensors.items()
-        if not name.endswith("num_batches_tracked")
-    }
+    kept = {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
+    stored = to_storage(kept, dtype)
     document = {
         "version": _VERSION,
         "tool": f"ava-detect {__version__}",

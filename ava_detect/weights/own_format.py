@@ -72,10 +72,10 @@ def save_weights(
         config: what the model was built from.
         label_map: the classes in the order of the classifier's rows.
         source: where the weights come from, in a sentence.
-        dtype: of convolutions and linear layers in the file; float16 halves it. See ``storage``.
+        dtype: of the file's convolutions: float32, float16 or int8; see ``storage``.
 
     Raises:
-        WeightsError: the file cannot be written, or a weight is out of the range of ``dtype``.
+        WeightsError: the file cannot be written, or a weight is out of the range of half precision.
         ValueError: the label map has another number of classes than the model.
     """
     from safetensors.torch import save_file
@@ -84,7 +84,7 @@ def save_weights(
         raise ValueError(
             f"{len(label_map)} classes in the label map, {config.MODEL.NUM_CLASSES} in the model"
         )
-    tensors = {name: to_storage(name, tensor, dtype) for name, tensor in model.state_dict().items()}
+    tensors = to_storage(model.state_dict(), dtype)
     document = {
         "version": _VERSION,
         "tool": f"ava-detect {__version__}",

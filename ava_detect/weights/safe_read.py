@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ava_detect.weights.storage import from_storage
 from evaluation.data_pickle import DataUnpickler
 from evaluation.errors import WeightsError
 from evaluation.pickle_names import (
@@ -211,7 +212,7 @@ def _read_safetensors(path: Path, data: mmap.mmap) -> Checkpoint:
     from safetensors.torch import load
 
     try:
-        tensors = load(data[:])  # checks every offset against the file's length
+        tensors = from_storage(load(data[:]))  # checks every offset against the file's length
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise RefusedPickle(f"is a damaged safetensors file ({error})") from error
     in_order = {name: tensors[name] for name in sorted(tensors)}  # the package's order is arbitrary

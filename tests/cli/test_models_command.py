@@ -183,10 +183,12 @@ def test_convert_to_half_precision_with_a_note(models: Callable, mine: Path, tmp
     words = ["convert", str(mine), "--half", "--note", "trained on drawings"]
     assert models(*words, "--to", "ava-detect", "--out", "half.safetensors")[0] == 0
     assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * mine.stat().st_size
+    smallest = ["convert", str(mine), "--int8", "--to", "ava-detect", "--out", "int8.safetensors"]
+    assert models(*smallest)[0] == 0
     _, out, _ = models("info", "half.safetensors")
     assert "note         trained on drawings" in out
     code, _, err = models(*words, "--to", "pyslowfast", "--out", "x.pyth")
-    assert (code, "--half and --note are for --to ava-detect" in err) == (2, True)
+    assert (code, "--half, --int8 and --note are for --to ava-detect" in err) == (2, True)
 
 
 def test_convert_does_not_overwrite_unasked(models: Callable, mine: Path) -> None:

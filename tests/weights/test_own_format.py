@@ -13,6 +13,7 @@ from ava_detect.config import Config
 from ava_detect.models import split_pathways
 from ava_detect.weights import load_weights, save_weights
 from ava_detect.weights.own_format import read_enclosed
+from ava_detect.weights.safe_read import read_checkpoint
 from evaluation.errors import WeightsError
 from evaluation.label_map import load_label_map
 
@@ -101,6 +102,50 @@ def test_a_model_from_half_precision_gives_nearly_the_same_scores(
         save_weights(model, tmp_path / "half", config=config, dtype=torch.float16)
         load_weights(model, tmp_path / "half")
         torch.testing.assert_close(model(clips, boxes), expected, rtol=0, atol=2e-3)
+
+
+def test_eight_bits_keep_every_weight_to_half_a_step(
+    small_model: BuildModel, small_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    model = small_model("RESNET.WIDTH_PER_GROUP", 32, seed=3)
+    config = small_config("RESNET.WIDTH_PER_GROUP", 32)
+    state = model.state_dict()
+    name = "pathways.0.res5.blocks.0.conv_b.weight"
+    assert state[name].numel() >= 2**16
+    state[name][0] = 0
+    for each, dtype in (("full", torch.float32), ("half", torch.float16), ("int8", torch.int8)):
+        save_weights(model, tmp_path / each, config=config, dtype=dtype)
+    sizes = {each: (tmp_path / each).stat().st_size for each in ("full", "half", "int8")}
+    assert sizes["int8"] < 0.6 * sizes["half"] < 0.36 * sizes["full"]
+    target = small_model("RESNET.WIDTH_PER_GROUP", 32, seed=4)
+    assert load_weights(target, tmp_path / "int8").fits
+    for each, tensor in target.state_dict().items():
+        step = state[each].flatten(1).abs().amax(dim=1) / 127 if state[each].dim() > 1 else torch.zeros(1)
+        error = (tensor - state[each]).abs().flatten(1).amax(dim=1) if state[each].dim() > 1 else None
+        if error is None:
+            torch.testing.assert_close(tensor, state[each], rtol=0, atol=0)
+        else:
+            assert bool((error <= 0.5001 * step).all())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors: tensors.pop("a"),
+        lambda tensors: tensors.update(a=torch.ones(3, 2)),
+        lambda tensors: tensors.update(a=torch.ones(3, dtype=torch.int8)),
+        lambda tensors: tensors.update({"a:scale": torch.ones(2)}),
+    ],
+    ids=["no tensor", "not 8 bits", "no rows", "another number of scales"],
+)
+def test_scales_that_do_not_fit_are_refused(tmp_path: Path, damage: Callable[[dict], object]) -> None:
+    tensors = {"a": torch.ones(3, 2, dtype=torch.int8), "a:scale": torch.ones(3), "b": torch.ones(1)}
+    save_file(tensors, tmp_path / "whole")
+    assert read_checkpoint(tmp_path / "whole").tensors["a"].dtype == torch.float32
+    damage(tensors)
+    save_file(tensors, tmp_path / "damaged")
+    with pytest.raises(WeightsError, match=r"damaged safetensors file \(a:scale does not fit a\)"):
+        read_checkpoint(tmp_path / "damaged")
 
 
 def test_a_weight_out_of_the_range_of_half_precision_is_refused(
