@@ -7,7 +7,7 @@ from evaluation.errors import MissingDependencyError
 
 _INSTALL = (
     "python -m person_detector.install     (downloads, no compiler; an own build works too)\n"
-    "or give boxes of your own with --boxes FILE. More: ava-detect doctor"
+    "or give boxes of your own (ava-detect predict --boxes FILE). More: ava-detect doctor"
 )
 
 
