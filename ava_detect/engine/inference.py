@@ -7,7 +7,7 @@ backend     the trunk runs in
 ==========  ==============================================================================================
 openvino    OpenVINO, on CPUs; seconds to convert, once, for clips of any size
 torch       PyTorch, channels last; on CPUs with convolution, addition and ReLU in one step
-compile     PyTorch through torch.compile; half a minute to compile
+compile     PyTorch through torch.compile; the first clip waits for the compiler
 auto        OpenVINO on a CPU that has it, if there are enough keyframes to make up for converting; else torch
 ==========  ==============================================================================================
 

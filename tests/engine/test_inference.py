@@ -253,6 +253,7 @@ def test_where_nothing_compiles_the_other_backend_is_named(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # the compiler is slow on a busy machine
 def test_a_compiled_network_gives_the_scores_of_the_plain_one():
     assert_same_scores(*small("non-local"), "compile")
 
