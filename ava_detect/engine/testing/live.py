@@ -54,8 +54,6 @@ def evaluate_model(
     with in_evaluation_mode(model):
         mine = tester.score_share(network_of(model, device, precision), process, watch=progress)
     results = tester.join(mine, process)
-    if process.is_first:
-        Path(folder).mkdir(parents=True, exist_ok=True)
     scores = tester.conclude(results, Path(folder), process)
     assert scores is not None  # live_tester refuses a test set without ground truth
     return scores

@@ -10,7 +10,6 @@ import numpy as np
 from ava_detect.data.annotations import Annotations
 from ava_detect.engine.testing.network_scores import BatchScores
 from evaluation.atomic import atomic_path
-from evaluation.errors import AvaDetectError
 from evaluation.row_table import RowTable
 from evaluation.rows import ActionRow, format_row, format_time
 
@@ -61,15 +60,12 @@ class TestResults:
         """Write ``detections.csv`` and, if there are any, the unread keyframes with their reasons.
 
         Raises:
-            AvaDetectError: a file cannot be written.
+            OSError: a file cannot be written.
         """
-        try:
-            with atomic_path(folder / DETECTIONS) as path, path.open("w", encoding="utf-8") as file:
-                file.writelines(f"{format_row(row)}\n" for row in self.rows())
-            if self.unread:
-                _write_unread(self.unread, folder / UNREAD)
-        except OSError as error:
-            raise AvaDetectError(f"{folder}: cannot be written ({error.strerror or error})") from None
+        with atomic_path(folder / DETECTIONS) as path, path.open("w", encoding="utf-8") as file:
+            file.writelines(f"{format_row(row)}\n" for row in self.rows())
+        if self.unread:
+            _write_unread(self.unread, folder / UNREAD)
 
 
 def joined_results(annotations: Annotations, batches: Iterable[BatchScores]) -> TestResults:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ava_detect.engine.testing.results import DETECTIONS, TestResults, box_table
 from evaluation import evaluate_ava
-from evaluation.box_recall import box_recall
+from evaluation.box_recall import BoxRecall, box_recall
 from evaluation.errors import DataError
 from evaluation.explanation import explain
 from evaluation.findings import Finding
@@ -95,14 +95,22 @@ def score_results(results: TestResults, truth: Truth, folder: Path, *, boxes_nam
         "official": result_document(official, findings),
     }
     report = [result_text(official), _protocols_text(by_protocol, refusals)]
-    if boxes_named:
-        recall = box_recall(official, box_table(results.annotations, boxes_named))
+    recall = _recall(official, results, boxes_named) if boxes_named else None
+    if recall is not None:
         document["box_recall"] = recall_document(recall)
         report.append(recall_text(recall, official.iou_threshold))
     _write(official, document, folder)
     return Scores(
         official.mean, official.per_class, by_protocol, "\n\n".join(report), document, tuple(findings)
     )
+
+
+def _recall(official: EvaluationResult, results: TestResults, boxes_named: str) -> BoxRecall | None:
+    """Measure the boxes; None where all of them are on keyframes without labelled people."""
+    try:
+        return box_recall(official, box_table(results.annotations, boxes_named))
+    except DataError:
+        return None
 
 
 def _without_bare_rows(table: RowTable) -> RowTable:

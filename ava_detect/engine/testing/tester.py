@@ -27,7 +27,7 @@ from ava_detect.engine.testing.network_scores import BatchScores, ScoreActions, 
 from ava_detect.engine.testing.results import TestResults, joined_results
 from ava_detect.engine.testing.scores import Scores, Truth, score_results
 from ava_detect.engine.testing.views import show
-from evaluation.errors import DataError
+from evaluation.errors import AvaDetectError, DataError
 from evaluation.label_map import LabelMap
 from evaluation.row_table import RowTable
 from evaluation.rows import read_groundtruth
@@ -126,7 +126,7 @@ class Tester:
     def conclude(self, results: TestResults, folder: Path, process: Process) -> Scores | None:
         """Write the results into a folder and score them; None where there is nothing to score against.
 
-        The first process does it, and every process has the scores, or the error.
+        The first process makes the folder and does it; every process has the scores, or the error.
 
         Raises:
             AvaDetectError: a file cannot be written, or the evaluation is not possible.
@@ -137,7 +137,14 @@ class Tester:
         if not results.scores:
             count = len(results.unread)
             raise DataError(f"none of the {count:,} keyframes can be read; {results.unread[0]}")
-        results.write(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            results.write(folder)
+            return self._scores(results, folder)
+        except OSError as error:
+            raise AvaDetectError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+    def _scores(self, results: TestResults, folder: Path) -> Scores | None:
         if self.truth is None:
             return None
         ava = self._cfg.AVA

@@ -91,6 +91,12 @@ def table(path: str | Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
+def test_without_a_folder_the_results_go_beside_the_runs(small_weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["test", "--weights", str(small_weights), "OUTPUT_DIR", "mine", "-q"]) == 0
+    assert set(files_of("mine/test_small")) == set(FILES)
+
+
 def test_json_is_the_file(run_test, capsys):
     assert run_test("--json") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(Path("out/scores.json").read_text())

@@ -213,6 +213,24 @@ def test_all_is_tested_where_no_second_is_a_fourth_one(small_cfg, small_model, s
     assert scores.document["keyframes"] == 11
 
 
+def test_boxes_where_nobody_is_labelled_have_no_recall(small_cfg, small_model, small_set, alone, tmp_path):
+    lines = [line for line in (small_set / "truth.csv").read_text().splitlines() if line.startswith("one")]
+    (tmp_path / "truth.csv").write_text("\n".join([*lines, "three,1"]))
+    (tmp_path / "boxes.csv").write_text("three,1,0,0,1,1,,0.95")
+    files = ["AVA.GROUNDTRUTH_FILE", "truth.csv", "AVA.TEST_PREDICT_BOX_LISTS", ["boxes.csv"]]
+    cfg = replace(small_cfg, ["AVA.ANNOTATION_DIR", str(tmp_path), *files])
+    (tmp_path / "labels.pbtxt").write_text((small_set / "labels.pbtxt").read_text())
+    scores = evaluate(small_model, cfg, alone, tmp_path / "out")
+    assert scores.mean_ap == 0
+    assert "box_recall" not in scores.document
+
+
+def test_a_folder_that_cannot_be_made_is_told(small_cfg, small_model, alone, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AvaDetectError, match=r"file/out: cannot be written"):
+        evaluate(small_model, small_cfg, alone, tmp_path / "file" / "out")
+
+
 def test_progress_counts_keyframes(small_cfg, small_model, alone, tmp_path):
     told = []
     evaluate_model(
