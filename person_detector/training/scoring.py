@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +19,9 @@ from person_detector.detector import PersonDetector
 from person_detector.network import FasterRCNN
 from person_detector.training.pictures import PictureSet, Record, truth_boxes
 
+_log = logging.getLogger(__name__)
+
+_LINE_EVERY_S = 30.0
 Found = dict[int, PersonBoxes]
 """What was found on each picture, by its place in the set."""
 
@@ -90,8 +95,9 @@ def score_in_training(model: nn.Module, cfg: CfgNode, pictures: PictureSet) -> P
         DataError: a picture cannot be read.
     """
     detector = detector_in_training(model, cfg)
+    say = _Progress(len(range(comm.get_rank(), len(pictures), comm.get_world_size())))
     try:
-        mine: Found | str = find_people(detector, pictures)
+        mine: Found | str = find_people(detector, pictures, progress=say)
     except VideoError as error:
         mine = str(error)
     parts = comm.gather(mine)  # before anything is raised: the others wait here
@@ -101,6 +107,18 @@ def score_in_training(model: nn.Module, cfg: CfgNode, pictures: PictureSet) -> P
     if failed:
         raise DataError(f"{failed[0]} (a picture to be scored)")
     return score_boxes({place: people for part in parts for place, people in part.items()}, pictures)
+
+
+class _Progress:
+    """Writes a line to the log now and then: scoring a large set takes minutes."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._said = total, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self._said >= _LINE_EVERY_S:
+            self._said = time.monotonic()
+            _log.info("score  %d of %d pictures", done, self._total)
 
 
 def _areas(record: Record) -> np.ndarray:
