@@ -49,6 +49,12 @@ class CheckpointFolder:
                     self.path_of(step).unlink(missing_ok=True)
         return path
 
+    def _remove_unfinished(self) -> None:
+        """Remove files that a killed run was still writing."""
+        if self._folder.is_dir():
+            for path in self._folder.glob(".step_*.tmp.ckpt"):
+                path.unlink(missing_ok=True)
+
     def newest(self) -> tuple[Path, Checkpoint] | None:
         """Read the newest checkpoint that is whole; say which damaged ones were passed over.
 
@@ -58,6 +64,7 @@ class CheckpointFolder:
         Raises:
             WeightsError: there are files, and all of them are damaged.
         """
+        self._remove_unfinished()
         damaged: list[WeightsError] = []
         for step in reversed(self.steps()):
             path = self.path_of(step)

@@ -76,8 +76,8 @@ def _out_of_memory(batch_size: int) -> TrainingError:
 
 
 def _dead_worker(text: str, workers: int) -> DataError:
-    number = re.search(r"pid\(s\) ([\d, ]+)", text)
-    which = f" (process {number[1]})" if number else ""
+    number = re.search(r"pid(?:\(s\))? ([\d, ]+)", text)
+    which = f" (process {number[1].strip()})" if number else ""
     return DataError(
         f"one of the {workers} processes that read clips died{which}: killed, most often for want of memory",
         hint="Set DATA_LOADER.NUM_WORKERS or DATA_LOADER.PREFETCH_FACTOR lower, then --resume.",

@@ -1,5 +1,6 @@
 """How fast and how well a run goes: times, losses, memory, and the line that says so."""
 
+import math
 import resource
 import sys
 from collections import deque
@@ -39,14 +40,15 @@ class StepFacts:
     memory: int
 
     def document(self) -> dict[str, object]:
-        """Return the line of ``metrics.jsonl``."""
+        """Return the line of ``metrics.jsonl``; JSON has no infinity, which fp16 gives now and then."""
+        norm = self.gradient_norm
         return {
             "kind": "train",
             "step": self.step,
             "epoch": round(self.epoch, 6),
             "loss": self.loss,
             "lr": self.lr,
-            "gradient_norm": self.gradient_norm,
+            "gradient_norm": norm if norm is not None and math.isfinite(norm) else None,
             "step_s": round(self.seconds, 6),
             "data_s": round(self.data_seconds, 6),
             "clips": self.clips,

@@ -42,7 +42,12 @@ def check_processes(cfg: Config, process: Process) -> None:
                 "BN.NORM_TYPE sync_batchnorm: torch synchronises batch norms on GPUs only",
                 hint="Set BN.NORM_TYPE batchnorm (each process's own clips) or MODEL.FROZEN_BN true.",
             )
-        shared = cfg.BN.NUM_SYNC_DEVICES
+        shared = min(cfg.BN.NUM_SYNC_DEVICES, process.world)
+        if not cfg.BN.GLOBAL_SYNC and shared == 1:
+            raise ConfigError(
+                "BN.NORM_TYPE sync_batchnorm with BN.NUM_SYNC_DEVICES 1 shares nothing",
+                hint="Set BN.GLOBAL_SYNC true, or BN.NUM_SYNC_DEVICES to the GPUs that share.",
+            )
         if not cfg.BN.GLOBAL_SYNC and process.world % shared:
             raise ConfigError(
                 f"BN.NUM_SYNC_DEVICES {shared}: {process.world} processes cannot be cut into such groups"

@@ -138,6 +138,14 @@ def test_damaged_file_is_set_aside(tmp_path: Path):
     assert folder.steps() == [4]
 
 
+def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path):
+    folder = CheckpointFolder(tmp_path, keep=1)
+    folder.write(make(3))
+    (tmp_path / ".step_00000004.x7a_b2.tmp.ckpt").write_bytes(b"half")
+    assert folder.newest() is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["step_00000003.ckpt"]
+
+
 def test_generators_go_on_where_they_were():
     import random
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import torch
 
 from ava_detect.config import Config, load_config
 from ava_detect.data.build import build_training_set
+from ava_detect.engine.distributed import Process
 from ava_detect.engine.training.failures import TrainingError, told_in_words
+from ava_detect.engine.training.meter import Meter, StepFacts
+from ava_detect.engine.training.refusals import check_processes
 from ava_detect.models import build_model
 from ava_detect.weights import find_weights, load_weights, save_weights
 from ava_detect.weights.recipe import fill
 from ava_detect.weights.safe_read import read_checkpoint
-from evaluation.errors import ConfigError, DataError, MissingDependencyError, WeightsError
+from evaluation.errors import AvaDetectError, ConfigError, DataError, MissingDependencyError, WeightsError
 from tests.engine.training.conftest import Train, final_weights, losses
 from tests.engine.training.test_checkpoint import files_no_larger_than
 
@@ -221,6 +225,55 @@ def test_failures_are_told_in_words():
     )
     dead = told(RuntimeError("DataLoader worker (pid(s) 123, 456) exited unexpectedly"))
     assert "one of the 4 processes that read clips died (process 123, 456)" in dead
+    dead = told(RuntimeError("DataLoader worker (pid 123) is killed by signal: Killed. "))
+    assert "died (process 123)" in dead
+
+
+@pytest.mark.slow
+def test_dead_reading_process_ends_the_run_with_nothing_lost(train: Train, tmp_path: Path, monkeypatch):
+    whole = train(name="whole").folder.path
+
+    def add_and_kill(meter: Meter, facts: StepFacts) -> None:
+        plain_add(meter, facts)
+        if facts.step == 3:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    plain_add = Meter.add
+    workers = {"DATA_LOADER.NUM_WORKERS": 1, "DATA_LOADER.PREFETCH_FACTOR": 1, "SOLVER.MAX_EPOCH": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(Meter, "add", add_and_kill)
+        with pytest.raises(DataError, match="one of the 1 processes that read clips died"):
+            train(workers, name="stopped")
+    stopped = tmp_path / "runs" / "stopped"
+    assert max((stopped / "checkpoints").iterdir()).name == f"step_{len(losses(stopped)):08d}.ckpt"
+    train(name="stopped", resume=True)
+    assert losses(stopped) == losses(whole)
+
+
+@pytest.mark.parametrize(
+    ("settings", "world", "match"),
+    [
+        ({"BN.NORM_TYPE": "sync_batchnorm"}, 2, "synchronises batch norms on GPUs only"),
+        ({"TRAIN.BATCH_SIZE": 6}, 4, "TRAIN.BATCH_SIZE 6: cannot be divided among 4 processes"),
+        ({"SOLVER.GRAD_ACCUMULATION": 4}, 2, "cannot be divided among 2 processes with 4 parts each"),
+    ],
+)
+def test_what_these_processes_cannot_do_is_refused(settings: dict, world: int, match: str, small_cfg):
+    process = Process(0, world, 0, world, torch.device("cpu"))
+    with pytest.raises(AvaDetectError, match=match):
+        check_processes(small_cfg(settings), process)
+
+
+def test_synchronised_norms_that_share_nothing_are_refused(small_cfg):
+    process = Process(0, 4, 0, 4, torch.device("cuda", 0))
+    with pytest.raises(ConfigError, match="shares nothing"):
+        check_processes(small_cfg({"BN.NORM_TYPE": "sync_batchnorm"}), process)
+    check_processes(small_cfg({"BN.NORM_TYPE": "sync_batchnorm", "BN.NUM_SYNC_DEVICES": 8}), process)
+
+
+def test_single_process_trains_with_synchronised_norms_on_a_cpu(train: Train):
+    assert train({"BN.NORM_TYPE": "sync_batchnorm"}, limit=1).step == 1
 
 
 def test_other_errors_are_left_alone():
