@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from detectron2.engine.hooks import HookBase
-from detectron2.utils import comm
 from detectron2.utils.events import EventStorage, EventWriter, get_event_storage
 
 from evaluation.person_boxes import PersonBoxAP
+from person_detector.training.processes import wait_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class ScoreHook(HookBase):
             numbers = {f"val/{name}": value for name, value in asdict(result).items()}
             self.trainer.storage.put_scalars(**numbers, smoothing_hint=False)
             self._keep(result, is_best)
-        comm.synchronize()
+        wait_for_all()
 
 
 def in_words(result: PersonBoxAP) -> str:

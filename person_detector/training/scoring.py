@@ -18,6 +18,7 @@ from person_detector.boxes import PersonBoxes
 from person_detector.detector import PersonDetector
 from person_detector.network import FasterRCNN
 from person_detector.training.pictures import PictureSet, Record, truth_boxes
+from person_detector.training.processes import gather
 
 _log = logging.getLogger(__name__)
 
@@ -100,13 +101,14 @@ def score_in_training(model: nn.Module, cfg: CfgNode, pictures: PictureSet) -> P
         mine: Found | str = find_people(detector, pictures, progress=say)
     except VideoError as error:
         mine = str(error)
-    parts = comm.gather(mine)  # before anything is raised: the others wait here
-    if not comm.is_main_process():
-        return None
+    parts = gather(mine)  # before anything is raised: the others wait here
     failed = [part for part in parts if isinstance(part, str)]
     if failed:
         raise DataError(f"{failed[0]} (a picture to be scored)")
-    return score_boxes({place: people for part in parts for place, people in part.items()}, pictures)
+    if not comm.is_main_process():
+        return None
+    found = {place: people for part in parts if not isinstance(part, str) for place, people in part.items()}
+    return score_boxes(found, pictures)
 
 
 class _Progress:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from detectron2.engine import SimpleTrainer, hooks
 from detectron2.solver import build_lr_scheduler, get_default_optimizer_params
 from detectron2.solver.build import maybe_add_gradient_clipping
 from detectron2.utils import comm
+from detectron2.utils.events import get_event_storage
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from evaluation.errors import ConfigError, DataError, WeightsError
 from person_detector.network import DTYPES
 from person_detector.training.pictures import Record
+from person_detector.training.processes import gather, wait_for_all
 
 # A training that fails raises; Detectron2 would print the traceback as well.
 logging.getLogger("detectron2").addHandler(logging.NullHandler())
@@ -99,6 +102,20 @@ class DetectorTrainer(SimpleTrainer):
         self._write_metrics(losses, waited_s)
         self._scaler.step(self.optimizer)
         self._scaler.update()
+
+    def _write_metrics(
+        self, loss_dict: Mapping[str, torch.Tensor], data_time: float, prefix: str = ""
+    ) -> None:
+        """Record the means over all processes; the longest wait for data."""
+        mine = {name: float(loss.detach()) for name, loss in loss_dict.items()}
+        every = gather((mine, data_time))
+        means = {f"{prefix}{name}": sum(each[name] for each, _ in every) / len(every) for name in mine}
+        total = sum(means.values())
+        if not math.isfinite(total):  # in every process, so that none waits for another
+            raise FloatingPointError(str(means))
+        storage = get_event_storage()
+        storage.put_scalar("data_time", max(waited for _, waited in every))
+        storage.put_scalars(**means, **{f"{prefix}total_loss": total})
 
     def state_dict(self) -> dict[str, Any]:  # Any: Detectron2's
         """Return what a checkpoint holds beside the model."""
@@ -185,11 +202,11 @@ class StopHook(hooks.HookBase):
 
     def after_step(self) -> None:
         """Save and raise KeyboardInterrupt if any process was asked to stop."""
-        if any(comm.all_gather(self._stopped())):
+        if any(gather(self._stopped())):
             last = self.trainer.iter + 1 >= self.trainer.max_iter
             if comm.is_main_process() and not last:
                 self._checkpointer.save(f"model_{self.trainer.iter:07d}")
-            comm.synchronize()
+            wait_for_all()
             raise KeyboardInterrupt
 
 
