@@ -32,7 +32,7 @@ attributes count by their name. Frames become seconds by the timestamps of the v
 writes into --out
   train.csv, val.csv   video_id,timestamp,x1,y1,x2,y2,action_id,person_id; boxes in [0, 1]
   label_map.pbtxt      the classes
-  data.yaml            the settings that name all this, for train, test, show, check
+  data.yaml            the settings that name all this on top of a model's: for check, show, train, test
 
 examples
   ava-detect convert labels.xml --videos videos --out mine
@@ -88,6 +88,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    output.add_argument(
+        "--model",
+        default="scenes/slowfast_r18",
+        metavar="CFG",
+        help="configuration that data.yaml builds on (default scenes/slowfast_r18, small enough for a CPU)",
+    )
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     output.add_argument(
         "--every",
@@ -114,12 +120,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read all files, make keyframes, divide, write."""
+    from ava_detect.config import load_config
     from ava_detect.data.convert.classes import name_classes
     from ava_detect.data.convert.keyframes import count_actions
     from ava_detect.data.convert.split import split_videos
     from evaluation.label_map import load_label_map
 
     _refuse_existing(args.out, overwrite=args.overwrite)
+    load_config(args.model)  # says at once if there is none
     label_map = load_label_map(args.label_map) if args.label_map else None
     converted = _read(args)
     for what, count in converted.left_out.items():
@@ -206,7 +214,9 @@ def _write(
         keyframes = sum(len(video.people) for video in videos.values())
         print(f"wrote {args.out / name}.csv: {len(videos):,} videos, {keyframes:,} keyframes, {rows:,} rows")
     write_text(args.out / LABEL_MAP, label_map_text(label_map))
-    config = config_text(args.out, args.videos, len(label_map), has_val=bool(parts["val"]))
+    config = config_text(
+        args.out, args.videos, len(label_map), model=args.model, has_val=bool(parts["val"])
+    )
     write_text(args.out / CONFIG, config)
     print(f"wrote {args.out / LABEL_MAP}: {len(label_map)} classes")
     print(f"wrote {args.out / CONFIG}: the settings that name these files")
@@ -244,3 +254,4 @@ def _print_next_steps(out: Path, *, has_val: bool, has_videos: bool) -> None:
     print(f"  ava-detect check {files} {labels}" + (f" --cfg {config}" if has_videos else ""))
     if has_videos:
         print(f"  ava-detect show --cfg {config} --out samples.png")
+        print(f"  ava-detect train --cfg {config}")

@@ -59,9 +59,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--gop",
         type=positive_count,
-        default=12,
+        default=24,
         metavar="N",
-        help="frames from one keyframe to the next; fewer: quicker to read, larger (default 12)",
+        help="frames from one keyframe to the next; fewer: larger, quicker where clips jump (default 24)",
     )
     output.add_argument(
         "--crf",

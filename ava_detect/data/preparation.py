@@ -70,7 +70,7 @@ class CopySettings:
     """
 
     short_side: int = 320
-    gop: int = 12
+    gop: int = 24
     crf: float = 23
 
 

@@ -161,7 +161,7 @@ def test_shares_and_seconds_need_no_videos(
     assert convert(text, with_videos=False) == 0
     assert len(_rows(tmp_path)) == 2
     assert "one,12.346,0.100000,0.200000,0.300000,0.400000,1,0" in _rows(tmp_path)
-    assert "VIDEO_DIR" not in (tmp_path / "out" / "data.yaml").read_text()
+    assert load_config(str(tmp_path / "out" / "data.yaml")).AVA.VIDEO_DIR == ""
     assert "show --cfg" not in capsys.readouterr().out
 
 

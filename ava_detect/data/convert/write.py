@@ -45,12 +45,13 @@ def label_map_text(labels: LabelMap) -> str:
     )
 
 
-def config_text(folder: Path, videos: Path | None, classes: int, *, has_val: bool) -> str:
-    """Return the configuration of a data set; to be put on top of a model's."""
+def config_text(folder: Path, videos: Path | None, classes: int, *, model: str, has_val: bool) -> str:
+    """Return the configuration of a data set, on top of a model's."""
     val = "val.csv" if has_val else "train.csv"
     settings = {
+        "_BASE_": model,
         "AVA": {
-            **({"VIDEO_DIR": str(videos.resolve())} if videos is not None else {}),
+            "VIDEO_DIR": str(videos.resolve()) if videos is not None else "",
             "START_SECOND": 0.0,
             "VALID_SECONDS": "auto",
             "ANNOTATION_DIR": str(folder.resolve()),
