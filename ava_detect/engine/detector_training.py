@@ -225,7 +225,7 @@ def score_detector(
     mine: dict[int, PersonBoxes] | str
     try:
         mine = find_people(detector, pictures, progress=tell)
-    except VideoError as error:
+    except (VideoError, DataError) as error:
         mine = str(error)
     parts = process.gather(mine)  # before anything is raised: the others wait here
     failed = [part for part in parts if isinstance(part, str)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from detectron2.config import CfgNode
 from detectron2.engine import hooks
@@ -22,7 +21,6 @@ from person_detector.training.loader import build_loader
 from person_detector.training.log import LogWriter, ScoreHook
 from person_detector.training.pictures import PictureSet
 from person_detector.training.scoring import score_in_training
-from person_detector.training.start import StartReport, begin_with
 from person_detector.training.trainer import DetectorTrainer, StopHook
 
 _log = logging.getLogger(__name__)
@@ -53,13 +51,6 @@ def new_model(cfg: CfgNode, device: torch.device) -> nn.Module:
     placed.MODEL.DEVICE = str(device)
     model: nn.Module = build_model(placed)
     return model
-
-
-def start_model(
-    model: nn.Module, tensors: Mapping[str, np.ndarray], source: str, *, person_class: int | None = None
-) -> StartReport:
-    """Fill a model with the weights to begin with; see :func:`person_detector.training.start.begin_with`."""
-    return begin_with(model, tensors, source, person_class=person_class)
 
 
 def train(

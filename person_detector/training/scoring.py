@@ -45,7 +45,6 @@ def find_people(
     pictures: PictureSet,
     *,
     progress: Callable[[int], None] | None = None,
-    stopped: Callable[[], bool] | None = None,
 ) -> Found:
     """Run a detector over this process's share of the pictures, with every box that the network gives.
 
@@ -53,16 +52,12 @@ def find_people(
         detector: to run.
         pictures: the whole set; of several processes each takes every n-th picture.
         progress: called with the number of pictures done.
-        stopped: whether to stop; asked before every picture.
 
     Raises:
-        VideoError: a picture cannot be read.
-        KeyboardInterrupt: ``stopped`` said so.
+        VideoError, DataError: a picture cannot be read.
     """
     found: Found = {}
     for place in range(comm.get_rank(), len(pictures), comm.get_world_size()):
-        if stopped is not None and stopped():
-            raise KeyboardInterrupt
         found[place] = detector.detect(pictures.read(pictures.records[place]), threshold=0.0)
         if progress is not None:
             progress(len(found))
@@ -99,7 +94,7 @@ def score_in_training(model: nn.Module, cfg: CfgNode, pictures: PictureSet) -> P
     say = _Progress(len(range(comm.get_rank(), len(pictures), comm.get_world_size())))
     try:
         mine: Found | str = find_people(detector, pictures, progress=say)
-    except VideoError as error:
+    except (VideoError, DataError) as error:
         mine = str(error)
     parts = gather(mine)  # before anything is raised: the others wait here
     failed = [part for part in parts if isinstance(part, str)]
