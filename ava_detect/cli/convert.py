@@ -214,9 +214,7 @@ def _write(
         keyframes = sum(len(video.people) for video in videos.values())
         print(f"wrote {args.out / name}.csv: {len(videos):,} videos, {keyframes:,} keyframes, {rows:,} rows")
     write_text(args.out / LABEL_MAP, label_map_text(label_map))
-    config = config_text(
-        args.out, args.videos, len(label_map), model=args.model, has_val=bool(parts["val"])
-    )
+    config = config_text(args.out, args.videos, len(label_map), model=args.model, has_val=bool(parts["val"]))
     write_text(args.out / CONFIG, config)
     print(f"wrote {args.out / LABEL_MAP}: {len(label_map)} classes")
     print(f"wrote {args.out / CONFIG}: the settings that name these files")
