@@ -1,6 +1,7 @@
 """Data sets and loaders from a configuration; the only part of training data that knows one."""
 
 import logging
+import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -83,7 +84,7 @@ def build_test_set(
         )
     else:
         annotations = read_test_annotations(
-            _annotation_files(cfg, "TEST_PREDICT_BOX_LISTS"),
+            _box_files(cfg),
             class_ids,
             min_score=cfg.AVA.DETECTION_SCORE_THRESH,
             exclusions=exclusions,
@@ -282,3 +283,20 @@ def _prepare_worker(worker: int) -> None:  # noqa: ARG001 - torch passes its num
     """Keep OpenCV to one thread, since the workers share the cores, and leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+
+
+def _box_files(cfg: Config) -> list[Path]:
+    """Return the files of boxes to test on.
+
+    Raises:
+        DataError: one is not there.
+    """
+    files = _annotation_files(cfg, "TEST_PREDICT_BOX_LISTS")
+    for path in files:
+        if not path.exists():
+            raise DataError(
+                f"{path}: no such file; AVA.TEST_PREDICT_BOX_LISTS names it, the boxes to test on",
+                hint=f"To make it: ava-detect boxes --cfg FILE --out {shlex.quote(str(path))}\n"
+                "To test on the labelled boxes instead: AVA.TEST_GT_BOXES True",
+            )
+    return files

@@ -1,5 +1,6 @@
 """What a run found, counted from its journal in one pass, and the lines that say so."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Summary:
         crowded_keyframes: keyframes with more rows than the official evaluation keeps.
         seen_s: seconds per action, most first: keyframes on which anybody does it, times their distance.
         best_person: (score, video id, time in s) of the surest detection below or above the threshold.
+        best_path: the video that it is in, as the user gave it.
         videos: how each ended.
         detector, person_thresh: of the last video.
         caveats: what the results must not be taken for, each once.
@@ -52,6 +54,7 @@ class Summary:
     crowded_keyframes: int = 0
     seen_s: dict[ActionClass, float] = field(default_factory=dict)
     best_person: tuple[float, str, float] | None = None
+    best_path: str = ""
     videos: list[VideoEnd] = field(default_factory=list)
     detector: DetectorFacts | None = None
     person_thresh: float | None = None
@@ -129,6 +132,7 @@ class _VideoCounter:
         best = keyframe.best_person_score
         if best is not None and (summary.best_person is None or best > summary.best_person[0]):
             summary.best_person = best, self._video_id, keyframe.time
+            summary.best_path = self._header.video.path if self._header else ""
 
     def end(self, end: End) -> None:
         summary, header = self.summary, self._header
@@ -175,7 +179,8 @@ def wrote_line(target: Target, summary: Summary) -> str:
         return f"wrote {target} ({target.kind.value})"
     advice = ""
     if not summary.person_boxes and summary.best_person is not None:
-        advice = f". Try --person-thresh {_floor_to_tenth(summary.best_person[0]):g}"
+        look = f"ava-detect boxes {shlex.quote(summary.best_path)} --video boxes.mp4"
+        advice = f". Try --person-thresh {_floor_to_tenth(summary.best_person[0]):g}, or look at: {look}"
     return f"wrote {target} (0 rows){advice}"
 
 

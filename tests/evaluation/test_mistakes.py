@@ -1,13 +1,15 @@
 """Kinds of mistakes and box recall, on a scene where every one of them can be counted by hand."""
 
+import math
+
 import pytest
 
 from evaluation import evaluate_ava
-from evaluation.box_recall import box_recall
+from evaluation.box_recall import box_recall, recall_by_score
 from evaluation.error_analysis import analyse_errors
 from evaluation.errors import DataError
 from evaluation.label_map import LabelMap
-from evaluation.rows import read_boxes
+from evaluation.rows import read_boxes, read_keyframes
 
 MAP = LabelMap((1, 2), ("one", "two"), ("pose", "pose"))
 TRUTH = [
@@ -73,3 +75,40 @@ def test_box_recall_is_the_share_of_persons_with_a_box(result, write_rows):
 def test_boxes_of_other_keyframes_are_refused(result, write_rows):
     with pytest.raises(DataError, match=r"b\.csv: none of its boxes is on a keyframe with ground truth"):
         box_recall(result, read_boxes(write_rows("b.csv", ["x,1,0,0,1,1,,1"])))
+
+
+def test_recall_by_score_counts_persons_boxes_and_classes(write_rows):
+    truth = read_keyframes(
+        write_rows("t.csv", ["v,902,0,0,.4,1,1,", "v,902,0,0,.4,1,2,", "v,902,.5,0,.9,1,1,", "v,903"])
+    )
+    boxes = read_boxes(
+        write_rows(
+            "b.csv", ["v,902,0,0,.4,1,,.95", "v,902,.5,0,.9,1,,.6", "v,903,0,0,1,1,,.6", "v,904,0,0,1,1,,1"]
+        )
+    )
+    low, high, none = recall_by_score(truth, boxes, thresholds=(0.05, 0.9, 0.99))
+    assert (low.num_persons, low.recall, low.ceiling) == (2, 1.0, 1.0)
+    assert low.boxes_per_keyframe == 1.5  # three boxes on 902 and 903; 904 is not annotated
+    assert low.precision == pytest.approx(2 / 3)
+    assert (high.recall, high.precision) == (0.5, 1.0)
+    assert high.ceiling == pytest.approx((1 / 2 + 1) / 2)  # one of two rows of class 1, all of class 2
+    assert none.recall == none.ceiling == none.boxes_per_keyframe == 0
+    assert math.isnan(none.precision)
+    (only,) = recall_by_score(truth, boxes, thresholds=(0.9,), class_ids=(1, 7))
+    assert only.ceiling == pytest.approx(0.5)
+
+
+def test_annotations_without_classes_have_recall_and_no_ceiling(write_rows):
+    rows = write_rows("t.csv", ["v,902,0,0,.4,1,,"])
+    (found,) = recall_by_score(read_keyframes(rows), read_keyframes(rows), thresholds=(0.5,))
+    assert found.recall == 1.0
+    assert math.isnan(found.ceiling)
+
+
+def test_recall_of_nobody_is_refused(write_rows):
+    with pytest.raises(DataError, match=r"t\.csv: nobody is annotated"):
+        recall_by_score(
+            read_keyframes(write_rows("t.csv", ["v,902"])),
+            read_keyframes(write_rows("u.csv", ["v,902"])),
+            thresholds=(0.5,),
+        )

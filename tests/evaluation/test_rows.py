@@ -15,6 +15,7 @@ from evaluation.errors import DataError
 from evaluation.keyframes import time_keys
 from evaluation.row_parser import DETECTIONS, GROUND_TRUTH, PERSON_BOXES, ParsedRow, parse_row
 from evaluation.rows import (
+    NO_CLASS,
     ActionRow,
     format_row,
     format_time,
@@ -385,3 +386,8 @@ def test_avas_exclusion_lists_are_built_in(name, count):
 def test_exclusions_have_two_columns(write_rows):
     with pytest.raises(DataError, match=r"x\.csv:1: 8 columns, expected 2: video_id, timestamp"):
         read_exclusions(write_rows("x.csv", [GOOD]))
+
+
+def test_a_person_box_has_an_empty_class():
+    row = ActionRow("v", 902.0, (0.1, 0.2, 0.3, 0.4), NO_CLASS, 0.95)
+    assert format_row(row) == "v,0902,0.100000,0.200000,0.300000,0.400000,,0.950000"

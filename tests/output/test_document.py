@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ava_detect.output import document
 from ava_detect.output.document import read_document, to_line
-from ava_detect.output.records import End, Header, Keyframe, Person
+from ava_detect.output.records import BoxPath, End, Header, Keyframe, Person
 from ava_detect.output.targets import out_target
 from ava_detect.output.writers import write_outputs
 from evaluation.errors import DataError
@@ -163,6 +163,35 @@ def test_a_wrong_value_is_refused_by_line_with_what_was_expected(
     for key in place[:-1]:
         target = target[key]
     target[place[-1]] = value
+    with pytest.raises(DataError, match=message):
+        list(read_document(write(tmp_path / "a.jsonl", lines)))
+
+
+POINTS = ((0.1, 0.0, 0.0, 5.0, 5.0), (0.2, 1.0, 1.5, 6.0, 7.0))
+
+
+def test_paths_come_back_and_documents_without_them_are_read(tmp_path, make_header):
+    keyframe = Keyframe(1.0, 1.0, 30, (PERSON,), paths=(BoxPath(2, POINTS),))
+    lines = lines_of(make_header(), [keyframe])
+    assert lines[1]["paths"] == [{"person_id": 2, "points": [list(point) for point in POINTS]}]
+    assert list(read_document(write(tmp_path / "a.jsonl", lines)))[1] == keyframe
+    del lines[1]["paths"]
+    assert list(read_document(write(tmp_path / "b.jsonl", lines)))[1].paths == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ({"points": []}, r"paths\[0\]: no 'person_id'"),
+        ({"person_id": 0, "points": []}, r"person_id: found 0, expected a whole number from 1"),
+        ({"person_id": 1, "points": [[0, 1, 2, 3]]}, r"points\[0\]: .*expected \[time, x1, y1, x2, y2\]"),
+        ({"person_id": 1, "points": [[0, 1, 2, 0, 3]]}, r"expected x1 <= x2 and y1 <= y2"),
+        ({"person_id": 1, "points": [[1, 0, 0, 1, 1]] * 2}, r"points\[1\]: time 1 does not come after 1"),
+    ],
+)
+def test_a_wrong_path_is_refused_by_place(tmp_path, make_header, path, message):
+    lines = lines_of(make_header(), [Keyframe(0.0, 0.0, 0, (PERSON,))])
+    lines[1]["paths"] = [path]
     with pytest.raises(DataError, match=message):
         list(read_document(write(tmp_path / "a.jsonl", lines)))
 

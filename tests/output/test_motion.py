@@ -3,7 +3,7 @@
 import pytest
 
 from ava_detect.output.motion import appearances
-from ava_detect.output.records import Keyframe, Person
+from ava_detect.output.records import BoxPath, Keyframe, Person
 
 
 def person(person_id, x=0.0, score=0.5):
@@ -84,3 +84,29 @@ def test_people_stand_in_the_order_of_their_ids():
     before, after = keyframe(0.0, person(2), person(3)), keyframe(1.0, person(1), person(3))
     found = appearances(0.4, before, after, every_s=1.0)
     assert [each.person.person_id for each in found] == [2, 3]
+
+
+def path(person_id, *points):
+    return BoxPath(person_id, tuple((time, x, 0.0, x + 10, 20.0) for time, x in points))
+
+
+def with_paths(time, people, *paths):
+    return Keyframe(time, time, round(time * 30), tuple(people), paths=paths)
+
+
+@pytest.mark.parametrize(("time", "x"), [(2.0, 0), (2.1, 20), (2.2, 40), (2.6, 70), (2.9, 92.5)])
+def test_a_person_who_was_followed_moves_along_the_path(time, x):
+    after = with_paths(3.0, [person(7, 100)], path(7, (2.2, 40.0), (2.6, 70.0)))
+    (found,) = appearances(time, keyframe(2.0, person(7, 0)), after, every_s=1.0)
+    assert found.box == pytest.approx((x, 0, x + 10, 20))
+
+
+def test_who_leaves_and_who_comes_moves_along_the_path_while_fading():
+    after = with_paths(3.0, [person(8, 200)], path(7, (2.2, 40.0)), path(8, (2.8, 160.0)))
+    before = keyframe(2.0, person(7, 0))
+    (leaving,) = appearances(2.1, before, after, every_s=1.0)
+    assert (leaving.person.person_id, leaving.box[0]) == (7, pytest.approx(20))
+    (gone_on,) = appearances(2.35, before, after, every_s=1.0)
+    assert gone_on.box[0] == pytest.approx(40)  # behind the last point the box stays
+    (coming,) = appearances(2.9, before, after, every_s=1.0)
+    assert (coming.person.person_id, coming.box[0]) == (8, pytest.approx(180))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ava_detect.output.records import Keyframe, classes_of, to_record, to_result
-from ava_detect.output.results import KeyframeResult
+from ava_detect.output.results import KeyframeResult, PersonPath
 from evaluation.errors import DataError
 from evaluation.label_map import load_label_map
 
@@ -121,3 +121,14 @@ def test_the_classes_of_a_label_map_keep_ids_names_and_groups():
     classes = classes_of(load_label_map("v2.2"))
     assert len(classes) == 60
     assert (classes[-1].id, classes[-1].name, classes[-1].group) == (80, "watch (a person)", "person")
+
+
+def test_paths_come_back_to_a_tenth_of_a_pixel(make_result):
+    path = PersonPath(3, np.array([1.1000000001, 1.2]), np.array([[1.04, 2, 30.26, 40], [2, 2, 31, 40]]))
+    record = to_record(make_result(2.0, paths=(path,)), IDS, min_score=0.05)
+    (kept,) = record.paths
+    assert kept.person_id == 3
+    assert kept.points == ((1.1, 1.0, 2.0, 30.3, 40.0), (1.2, 2.0, 2.0, 31.0, 40.0))
+    (back,) = to_result(record, IDS).paths
+    np.testing.assert_array_equal(back.times, [1.1, 1.2])
+    np.testing.assert_array_equal(back.boxes[0], [1.0, 2.0, 30.3, 40.0])

@@ -87,7 +87,8 @@ def test_when_nobody_was_found_the_best_below_the_threshold_is_told(tmp_path, jo
     ]
     assert (
         wrote_line(out_target("actions.csv"), summary)
-        == "wrote actions.csv (0 rows). Try --person-thresh 0.4"
+        == "wrote actions.csv (0 rows). Try --person-thresh 0.4,"
+        " or look at: ava-detect boxes gym.mp4 --video boxes.mp4"
     )
 
 

@@ -1,7 +1,9 @@
 """Person boxes and predictions against the annotations: what can be found at all, and what cannot be."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -140,7 +142,8 @@ def _recall(
         f"{share:.0%} of the {recall.num_persons:,} persons of {truth.source} have a box{at} with IoU >= 0.5 "
         f"(expected {GOOD_RECALL:.0%} or more); no model can score above {recall.ceiling:.1%} mAP"
     )
-    hint = "Make the boxes anew, with a detector that is tuned for people or with a lower threshold."
+    at_truth = f"--at {shlex.quote(truth.source)} --out {shlex.quote(f'new_{Path(boxes.source).name}')}"
+    hint = f"Make them anew, with a detector that finds more: ava-detect boxes VIDEOS {at_truth}"
     if threshold is not None and of_all.recall[0.0] - share > 0.02:
         better = {low: of_all.recall[low] for low in sorted(of_all.recall) if low < threshold}
         listed = ", ".join(f"{value:.0%} at {low:g}" for low, value in better.items())
