@@ -34,7 +34,7 @@ examples
   ava-detect train --cfg mine.yaml --resume
   torchrun --nproc-per-node 8 -m ava_detect train --cfg mine.yaml
   torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 \\
-      --max-restarts 3 -m ava_detect train --cfg mine.yaml
+      --max-restarts 3 -m ava_detect train --cfg mine.yaml --run-name mine --resume
 
 TRAIN.BATCH_SIZE counts the clips of all processes together; the learning rate stays with any number of them.
 Ctrl-C writes a checkpoint and stops; twice: stops at once.

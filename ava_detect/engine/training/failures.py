@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluation.atomic import atomic_path
 from evaluation.errors import AvaDetectError, DataError
 from evaluation.rows import format_time
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
     from ava_detect.data.clip_dataset import Batch
     from ava_detect.engine.training.loss import BoxLoss
+
+logger = logging.getLogger(__name__)
 
 _NAMED = 4
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,6 +64,23 @@ def told_in_words(*, batch_size: int, workers: int) -> Iterator[None]:
 def _first_sentence(text: str) -> str:
     """Leave out the source file in front and the advice behind what torch reports."""
     return re.sub(r"^\[[^]]*\]\s*", "", text.splitlines()[0]).split(". ")[0]
+
+
+@contextmanager
+def undisturbed_by_children() -> Iterator[None]:
+    """Within the block, let torch's loader start its processes without watching them by a signal.
+
+    It would raise wherever the program is when one of them dies, in the middle of a step or of a checkpoint.
+    Without the signal it notices when the next clip is waited for, where nothing is lost.
+    """
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
 
 def _is_lost_peer(error: RuntimeError) -> bool:
@@ -120,3 +143,24 @@ def describe_crash(
 def _some(ids: Sequence[int]) -> str:
     more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
     return ", ".join(map(str, ids[:_NAMED])) + more
+
+
+def keep_batch(path: Path, parts: Sequence[Batch], logits: Sequence[Tensor]) -> None:
+    """Save the clips of a step as torch's ``load(weights_only=True)`` reads them."""
+    import torch
+
+    document = [
+        {
+            "clips": part.clips.cpu(),
+            "boxes": part.boxes.cpu(),
+            "labels": part.labels.cpu(),
+            "logits": scores.cpu(),
+            "keyframes": [str(keyframe) for keyframe in part.keyframes],
+        }
+        for part, scores in zip(parts, logits, strict=True)
+    ]
+    try:
+        with atomic_path(path) as temporary:
+            torch.save(document, temporary)
+    except OSError as error:
+        logger.warning("%s", cannot_write(path, error))

@@ -16,9 +16,10 @@ from ava_detect.engine.training.failures import cannot_write
 from ava_detect.engine.training.meter import StepFacts, duration
 from ava_detect.engine.training.metrics import Curves, MetricsFile, SummaryFile
 from ava_detect.engine.training.run_folder import RunFolder
+from ava_detect.engine.training.run_state import EpochTotals, RunState
 
 if TYPE_CHECKING:
-    from ava_detect.engine.training.trainer import EpochTotals, RunState, Scored
+    from ava_detect.engine.training.trainer import Scored
 
 logger = logging.getLogger(__name__)
 

@@ -164,10 +164,12 @@ def _open_folder(
 
     The first process does it; the others, which may be on machines that do not see its disk, are told.
     """
+    # torchrun counts a restart only on the machine whose worker died
+    restarted = process.any(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0)
     found: tuple[RunFolder, Checkpoint | None, Path | None] | AvaDetectError | None = None
     if process.is_first:
         try:
-            found = _open_folder_alone(cfg, request)
+            found = _open_folder_alone(cfg, request, resume=request.resume or restarted)
         except AvaDetectError as error:
             found = error
     found = process.from_first(found)
@@ -177,9 +179,10 @@ def _open_folder(
     return found
 
 
-def _open_folder_alone(cfg: Config, request: Request) -> tuple[RunFolder, Checkpoint | None, Path | None]:
+def _open_folder_alone(
+    cfg: Config, request: Request, *, resume: bool
+) -> tuple[RunFolder, Checkpoint | None, Path | None]:
     output = Path(cfg.OUTPUT_DIR)
-    resume = request.resume or int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     name = request.run_name
     if name:
         run_folder.check_run_name(name)

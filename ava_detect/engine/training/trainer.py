@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +25,14 @@ from ava_detect.engine.training.averaging import WeightAverage
 from ava_detect.engine.training.checkpoint import Checkpoint
 from ava_detect.engine.training.checkpoint_folder import CheckpointFolder
 from ava_detect.engine.training.classes import as_document
-from ava_detect.engine.training.failures import TrainingError, cannot_write, describe_crash, told_in_words
+from ava_detect.engine.training.failures import (
+    TrainingError,
+    cannot_write,
+    describe_crash,
+    keep_batch,
+    told_in_words,
+    undisturbed_by_children,
+)
 from ava_detect.engine.training.loss import BoxLoss
 from ava_detect.engine.training.meter import Meter, StepFacts, used_memory
 from ava_detect.engine.training.network import TrainingNetwork
@@ -34,11 +41,11 @@ from ava_detect.engine.training.precise_norm import set_precise_statistics
 from ava_detect.engine.training.random_states import random_states, restore_random_states
 from ava_detect.engine.training.records import Records
 from ava_detect.engine.training.run_folder import RunFolder
+from ava_detect.engine.training.run_state import EpochTotals, RunState
 from ava_detect.engine.training.schedule import Schedule
 from ava_detect.engine.training.step import NotFinite, OptimizerStep
 from ava_detect.models import SlowFast
 from ava_detect.weights import save_weights
-from evaluation.atomic import atomic_path
 from evaluation.errors import DataError, WeightsError
 from evaluation.label_map import LabelMap
 from evaluation.rows import format_time
@@ -62,45 +69,6 @@ class Scored(Protocol):
 
 Evaluate = Callable[[SlowFast, Path], Scored]
 """(network, folder for its files) -> scores; called by all processes together."""
-
-
-@dataclass
-class EpochTotals:
-    """Sums over the steps of the current epoch."""
-
-    steps: int = 0
-    loss: float = 0.0
-    seconds: float = 0.0
-    data_seconds: float = 0.0
-    clips: int = 0
-    skipped: int = 0
-
-    def add(self, facts: StepFacts) -> None:
-        """Add a step."""
-        self.steps += 1
-        self.loss += facts.loss
-        self.seconds += facts.seconds
-        self.data_seconds += facts.data_seconds
-        self.clips += facts.clips
-        self.skipped += facts.skipped
-
-
-@dataclass
-class RunState:
-    """Where a run is, beside its tensors.
-
-    Attributes:
-        step: optimiser steps done.
-        closed_step: the end of an epoch up to which everything is done: evaluation, summary.
-        best_map, best_step: the best evaluation and the step of it; below 0 without one.
-        epoch: sums over the epoch so far.
-    """
-
-    step: int = 0
-    closed_step: int = 0
-    best_map: float = -1.0
-    best_step: int = -1
-    epoch: EpochTotals = field(default_factory=EpochTotals)
 
 
 @dataclass(frozen=True)
@@ -186,14 +154,7 @@ class Trainer:
             restore_optimizer_state(parts.optimizer, parts.model, checkpoint.optimizer)
             if checkpoint.scaler and parts.scaler.is_enabled():
                 parts.scaler.load_state_dict(checkpoint.scaler)
-            progress = dict(checkpoint.progress)
-            self.state = RunState(
-                step=checkpoint.step,
-                closed_step=int(progress.pop("closed_step")),
-                best_map=progress.pop("best_map"),
-                best_step=int(progress.pop("best_step")),
-                epoch=EpochTotals(**progress),  # type: ignore[arg-type]  # checked by their names
-            )
+            self.state = RunState.restored(checkpoint.step, checkpoint.progress)
             self._saved_step = checkpoint.step
             states = checkpoint.random
             restore_random_states(states[self._process.rank % len(states)])
@@ -262,7 +223,8 @@ class Trainer:
 
     def _clips_from(self, epoch: int, place: int) -> Iterator[Batch]:
         self._batches.epoch, self._batches.start = epoch, place * self._accumulation
-        return iter(self._loader)
+        with undisturbed_by_children():
+            return iter(self._loader)
 
     def _one_step(self, clips: Iterator[Batch], epoch: int) -> bool:
         """Read a batch and make a step of it; return False, without a step, if somebody asked to stop."""
@@ -346,7 +308,7 @@ class Trainer:
         mine = describe_crash(self._parts.loss, parts, error.logits, class_ids)
         path = self._folder.crash_batch(self._process.rank)
         if self._folder.path.is_dir():
-            _keep_batch(path, parts, error.logits)
+            keep_batch(path, parts, error.logits)
         lines = [line for every in self._process.gather(mine) for line in every]
         steps = self._checkpoints.steps()
         last = f"last checkpoint: {self._checkpoints.path_of(steps[-1])}" if steps else "no checkpoint yet"
@@ -417,12 +379,6 @@ class Trainer:
         if not self._process.is_first:
             return
         parts, state = self._parts, self.state
-        progress = {
-            "closed_step": state.closed_step,
-            "best_map": state.best_map,
-            "best_step": state.best_step,
-            **asdict(state.epoch),
-        }
         checkpoint = Checkpoint(
             step=state.step,
             steps_per_epoch=self.steps_per_epoch,
@@ -433,7 +389,7 @@ class Trainer:
             config=dump_config(self._cfg),
             label_map=as_document(parts.classes),
             scaler=parts.scaler.state_dict(),
-            progress=progress,
+            progress=state.progress(),
         )
         try:
             path = self._checkpoints.write(checkpoint, best_step=state.best_step)
@@ -450,22 +406,3 @@ class Trainer:
         """Write weights as ``predict`` and ``test`` take them."""
         source = f"trained by ava-detect in {self._folder.path.name}, {what}, step {self.state.step}"
         save_weights(model, path, config=self._cfg, label_map=self._parts.classes, source=source)
-
-
-def _keep_batch(path: Path, parts: Sequence[Batch], logits: Sequence[torch.Tensor]) -> None:
-    """Save the clips of a step as torch's ``load(weights_only=True)`` reads them."""
-    document = [
-        {
-            "clips": part.clips.cpu(),
-            "boxes": part.boxes.cpu(),
-            "labels": part.labels.cpu(),
-            "logits": scores.cpu(),
-            "keyframes": [str(keyframe) for keyframe in part.keyframes],
-        }
-        for part, scores in zip(parts, logits, strict=True)
-    ]
-    try:
-        with atomic_path(path) as temporary:
-            torch.save(document, temporary)
-    except OSError as error:
-        logger.warning("%s", cannot_write(path, error))
