@@ -326,3 +326,14 @@ def test_boxes_from_a_file_never_import_detectron2(tiny_weights, make_boxes, mak
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_official_rows_are_the_same_with_tracking_and_without(predict, make_video):
+    make_video(frames=75)
+    assert predict("video.mp4", "--out", "on.csv", "--out", "on.jsonl") == 0
+    assert predict("video.mp4", "--out", "off.csv", "--out", "off.jsonl", "--no-track") == 0
+    assert Path("on.csv").read_bytes() == Path("off.csv").read_bytes() != b""
+    for name, tracked in (("on.jsonl", True), ("off.jsonl", False)):
+        last = json.loads(Path(name).read_text().splitlines()[-2])
+        assert [person["person_id"] for person in last["persons"]] == ([1, 2] if tracked else [None, None])
+        assert bool(last["paths"]) == tracked
