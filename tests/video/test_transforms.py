@@ -175,6 +175,23 @@ def test_normalising_agrees_with_plain_code(order: ChannelOrder) -> None:
             assert clip[channel, t, y, x].item() == pytest.approx(expected, abs=1e-6)
 
 
+@given(
+    count=st.integers(1, 3),
+    height=st.integers(1, 6),
+    width=st.integers(1, 6),
+    order=st.sampled_from(ChannelOrder),
+)
+def test_pixels_of_any_size_are_looked_up_exactly(
+    count: int, height: int, width: int, order: ChannelOrder
+) -> None:
+    """The table gives what the arithmetic gives, to the last bit, for whole frames and for crops of them."""
+    frames = noise(count, height + 2, width + 3, 3)[:, 1:-1, 1:-2]
+    planes = torch.from_numpy(np.ascontiguousarray(frames)).permute(3, 0, 1, 2).float()
+    expected = normalise((planes.flip(0) if order is ChannelOrder.RGB else planes) / 255.0, MEAN, STD)
+    assert torch.equal(normalise_clip(frames, MEAN, STD, order=order), expected)
+    np.testing.assert_array_equal(flip_frames(frames), frames[:, :, ::-1])
+
+
 def test_stacked_and_listed_frames_give_the_same_clip() -> None:
     frames = noise(3, 4, 5, 3)
     assert torch.equal(clip_to_tensor(frames), clip_to_tensor(list(frames)))
