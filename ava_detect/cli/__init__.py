@@ -34,7 +34,7 @@ COMMANDS = {
     "show": "draw samples of a data set exactly as the network sees them",
     "models": "published weights: list, info, fetch, convert",
     "config": "show or compare effective configurations, with the origin of each value",
-    "demo": "the whole road on a packaged clip",
+    "demo": "the whole road on drawn scenes, scored, then on a real clip",
     "doctor": "is this machine fit; report for bug reports",
 }
 

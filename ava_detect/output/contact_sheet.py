@@ -23,6 +23,7 @@ _CAP = 10  # pixels, of capitals below the pictures
 _HEAD_CAP = 14
 _GAP = 14
 _LINE_GAP = 3
+_MOST_ENLARGED = 3  # halves of the row height: a few pictures do not fill the width at any price
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Tile:
 
 
 def write_contact_sheet(
-    path: Path, tiles: Sequence[Tile], *, head: str = "", width: int = 1920, row_height: int = 330
+    path: Path, tiles: Sequence[Tile], *, head: Sequence[Note] = (), width: int = 1920, row_height: int = 330
 ) -> None:
     """Write tiles as one picture, in order, row by row.
 
@@ -60,7 +61,7 @@ def write_contact_sheet(
         tiles: at least one.
         head: a line above all.
         width: of the sheet, pixels.
-        row_height: of a row's pictures, pixels; rows but the last are scaled to fill the width.
+        row_height: pixels; about the height of a row's pictures, which are scaled to fill the width.
 
     Raises:
         DataError: the file cannot be written.
@@ -81,16 +82,15 @@ def write_contact_sheet(
 
 
 def _rows(tiles: Sequence[Tile], width: int, row_height: int) -> Iterator[tuple[list[Tile], int]]:
-    """Divide tiles among rows; yield each row with the height of its pictures."""
-    row: list[Tile] = []
-    for tile in tiles:
-        row.append(tile)
-        height = _filling_height(row, width)
-        if height <= row_height:
-            yield row, height
-            row = []
-    if row:
-        yield row, min(row_height, _filling_height(row, width))
+    """Divide tiles among rows of about equal length; yield each row with the height of its pictures."""
+    aspects = np.array([tile.image.shape[1] / tile.image.shape[0] for tile in tiles])
+    count = max(1, round(aspects.sum() * row_height / width))
+    middles = np.cumsum(aspects) - aspects / 2
+    row_of = np.minimum((middles / aspects.sum() * count).astype(int), count - 1)
+    for number in range(count):
+        row = [tile for tile, place in zip(tiles, row_of.tolist(), strict=True) if place == number]
+        if row:
+            yield row, min(_filling_height(row, width), _MOST_ENLARGED * row_height // 2)
 
 
 def _filling_height(row: Sequence[Tile], width: int) -> int:
@@ -120,7 +120,7 @@ def _drawn(tile: Tile, height: int) -> np.ndarray:
     people = [_scaled(person, scale) for person in tile.people]
     draw_frame(picture, people, Style.for_picture(*picture.shape[:2]))
     lines = [(Note(tile.title),)] if tile.title else []
-    texts = [_line(line, width) for line in [*lines, *tile.notes]]
+    texts = [text for line in [*lines, *tile.notes] for text in _lines(line, width, _CAP)]
     return np.concatenate([picture, np.full((_LINE_GAP, width, 3), GROUND, np.uint8), *texts])
 
 
@@ -129,21 +129,25 @@ def _scaled(person: DrawnPerson, scale: float) -> DrawnPerson:
     return replace(person, box=(x1, y1, x2, y2))
 
 
-def _line(notes: Sequence[Note], width: int) -> np.ndarray:
-    """Write notes one after the other; what does not fit is cut."""
-    image = np.full((text_height(_CAP) + _LINE_GAP, width, 3), GROUND, np.uint8)
-    x = 0
+def _lines(notes: Sequence[Note], width: int, cap: int) -> Iterator[np.ndarray]:
+    """Write notes one after the other, in as many lines as they need; a longer one than a line is cut."""
+    line, x = _empty_line(width, cap), 0
     for note in notes:
-        text = fitted_text(note.text, _CAP, width - x)
-        if not text:
-            break
-        stamp(image, text_mask(text, _CAP), x, 0, note.colour)
-        x += text_width(text, _CAP) + _CAP // 2
-    return image
+        text = fitted_text(note.text, cap, width)
+        if x and x + text_width(text, cap) > width:
+            yield line
+            line, x = _empty_line(width, cap), 2 * cap
+            text = fitted_text(note.text, cap, width - x)
+        if text:
+            stamp(line, text_mask(text, cap), x, 0, note.colour)
+            x += text_width(text, cap) + cap // 2
+    yield line
 
 
-def _head(text: str, width: int) -> np.ndarray:
-    image = np.full((_GAP + text_height(_HEAD_CAP), width, 3), GROUND, np.uint8)
-    mask = text_mask(fitted_text(text, _HEAD_CAP, width - 2 * _GAP), _HEAD_CAP)
-    stamp(image, mask, _GAP, _GAP, INK)
-    return image
+def _empty_line(width: int, cap: int) -> np.ndarray:
+    return np.full((text_height(cap) + _LINE_GAP, width, 3), GROUND, np.uint8)
+
+
+def _head(notes: Sequence[Note], width: int) -> np.ndarray:
+    text = np.concatenate(list(_lines(notes, width - 2 * _GAP, _HEAD_CAP)))
+    return cv2.copyMakeBorder(text, _GAP, 0, _GAP, _GAP, cv2.BORDER_CONSTANT, value=GROUND)

@@ -42,13 +42,19 @@ def test_pictures_of_one_row_have_one_height_and_fill_the_width(tmp_path: Path) 
     assert blue.sum() == 200 * 100
 
 
-def test_what_does_not_fill_the_last_row_is_not_enlarged(tmp_path: Path) -> None:
-    sheet = written(tmp_path, *[Tile(plain(RED))] * 3, width=442, row_height=100)
+def test_pictures_are_divided_among_rows_of_equal_length(tmp_path: Path) -> None:
+    sheet = written(tmp_path, *[Tile(plain(RED))] * 4, width=442, row_height=100)
 
-    # Two pictures of 200 x 100 and three gaps fill the first row; the third stands alone below.
+    # Two pictures of 200 x 100 and three gaps fill a row.
     rows = (sheet == RED).all(axis=2).sum(axis=1)
-    assert sorted(set(rows.tolist())) == [0, 200, 400]
-    assert (rows == 400).sum() == (rows == 200).sum() == 100
+    assert sorted(set(rows.tolist())) == [0, 400]
+    assert (rows == 400).sum() == 200
+
+
+def test_a_few_pictures_are_not_enlarged_beyond_measure(tmp_path: Path) -> None:
+    sheet = written(tmp_path, Tile(plain(RED)), width=2000, row_height=100)
+
+    assert (sheet == RED).all(axis=2).any(axis=1).sum() == 150
 
 
 def test_people_are_drawn_where_they_are_in_the_enlarged_picture(tmp_path: Path) -> None:
@@ -74,9 +80,19 @@ def test_lines_stand_below_their_picture_in_their_colours(tmp_path: Path) -> Non
     assert (below[:, -GAP:] == GROUND).all()
 
 
+def test_notes_without_room_go_on_in_the_next_line(tmp_path: Path) -> None:
+    notes = [[Note("hand wave", (0, 255, 0)), Note("carry/hold", RED)]]
+    narrow = Tile(plain(BLUE, width=100), notes=notes)
+    sheet = written(tmp_path, narrow, Tile(plain(BLUE, width=100)), width=242, row_height=100)
+
+    green, red = (np.nonzero((sheet == colour).all(axis=2)) for colour in ((0, 255, 0), RED))
+    assert green[0].max() < red[0].min()
+    assert red[1].max() < GAP + 100
+
+
 def test_a_long_line_is_cut_at_its_picture(tmp_path: Path) -> None:
     tiles = [Tile(plain(BLUE, width=50), title="a" * 200), Tile(plain(BLUE, width=50))]
-    sheet = written(tmp_path, *tiles, width=300, row_height=100)
+    sheet = written(tmp_path, *tiles, width=142, row_height=100)
 
     below = sheet[GAP + 100 :]
     assert (below[:, GAP + 50 :] == GROUND).all()
@@ -84,7 +100,7 @@ def test_a_long_line_is_cut_at_its_picture(tmp_path: Path) -> None:
 
 def test_a_headline_moves_everything_down(tmp_path: Path) -> None:
     bare = written(tmp_path, Tile(plain(RED)), width=428)
-    headed = written(tmp_path, Tile(plain(RED)), width=428, head="What is this")
+    headed = written(tmp_path, Tile(plain(RED)), width=428, head=[Note("What is this")])
 
     assert headed.shape[0] > bare.shape[0]
     moved = headed.shape[0] - bare.shape[0]
