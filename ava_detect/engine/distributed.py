@@ -131,8 +131,12 @@ def joined_processes(device: str = "auto", *, patience: timedelta = _PATIENCE) -
         return
     import torch.distributed as dist
 
+    from ava_detect.engine.meeting import fresh_store
+
     backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=patience)
+    store, _, _ = next(dist.rendezvous("env://", rank, world, timeout=patience))
+    store = fresh_store(store, rank=rank, world=world, patience=patience)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=patience)
     try:
         yield process
     finally:
