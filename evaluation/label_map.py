@@ -7,7 +7,7 @@ What is read is the grammar, not the layout: one-line items and other indentatio
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -125,7 +125,7 @@ def parse_label_map(text: str, source: str) -> LabelMap:
     return LabelMap(
         ids=tuple(entry.class_id for entry in entries),
         names=tuple(entry.name for entry in entries),
-        groups=tuple(entry.group or _ava_group(entry.class_id, entry.name) for entry in entries),
+        groups=_groups(entries),
         source=source,
     )
 
@@ -159,10 +159,16 @@ def _built_in(name: str) -> LabelMap:
     return parse_label_map(text, name)
 
 
-def _ava_group(class_id: int, name: str) -> str:
-    """Return AVA's group when id and name are both AVA's; an id alone says nothing about other data sets."""
+def _groups(entries: Sequence["_Entry"]) -> tuple[str, ...]:
+    """Return the groups that the file names; those that AVA's classes have where it has nothing but such.
+
+    One class that shares id and name with AVA's by chance says nothing about the others.
+    """
+    if all(entry.group for entry in entries):
+        return tuple(entry.group for entry in entries)
     ava = _built_in("v2.2-80")
-    return ava.group_of(class_id) if class_id in ava and ava.name_of(class_id) == name else "other"
+    is_ava = all(each.class_id in ava and ava.name_of(each.class_id) == each.name for each in entries)
+    return tuple(each.group or (ava.group_of(each.class_id) if is_ava else "other") for each in entries)
 
 
 @dataclass(frozen=True)

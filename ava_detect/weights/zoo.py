@@ -224,9 +224,10 @@ def _is_offline() -> bool:
 
 def _cannot_be_had(entry: ZooEntry, target: Path, reason: str) -> WeightsError:
     """Say what is missing, why, and the three ways out."""
+    flag = "--detector-weights" if entry.persons else "--weights"
     return WeightsError(
         f"{entry.name}: the weights are not here and cannot be downloaded: {reason}.",
-        hint=f"Get    {entry.url}\nand put it at {target}\nor try without: --weights {EMBEDDED}",
+        hint=f"Get    {entry.url}\nand put it at {target}\nor try without: {flag} {EMBEDDED}",
     )
 
 

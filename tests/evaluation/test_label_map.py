@@ -53,6 +53,13 @@ def test_layout_means_nothing(text):
     assert label_map.groups == ("other", "other")
 
 
+def test_a_class_that_is_avas_by_chance_has_no_group_of_avas():
+    chance = parse_label_map('item { name: "walk" id: 14 } item { name: "wipe" id: 15 }', "mine.pbtxt")
+    assert chance.groups == ("other", "other")
+    part = parse_label_map('item { name: "walk" id: 14 } item { name: "hand clap" id: 67 }', "part.pbtxt")
+    assert part.groups == ("pose", "person")
+
+
 def test_label_type_and_escapes_are_read():
     text = r'label { name: "say \"\303\251\"\x21\n" label_id: 1 label_type: PERSON_INTERACTION }'
     label_map = parse_label_map(text, "t")
