@@ -270,8 +270,9 @@ def _say_outcome(outcome: "Outcome", args: argparse.Namespace, argv: Sequence[st
             f" Go on with: {_resume_line(argv, folder.path.name)}"
         )
         return
-    best = "" if outcome.best_map is None else f"; best mAP {100 * outcome.best_map:.2f} %"
-    print(f"trained {outcome.step:,} of {outcome.total_steps:,} steps{best}: {folder.final_model}")
+    print(f"trained {outcome.step:,} of {outcome.total_steps:,} steps: {folder.final_model}")
+    if outcome.best_map is not None:
+        print(f"best mAP {100 * outcome.best_map:.2f} %: {folder.best_model}")
 
 
 def _resume_line(argv: Sequence[str], name: str) -> str:
