@@ -144,7 +144,7 @@ def test_fetch_offline_says_where_to_put_the_file(models: Callable, own_cache: P
     assert (code, out) == (1, "")
     assert "cannot be downloaded: downloads are forbidden" in err
     assert f"and put it at {own_cache / 'faster-rcnn-r50-fpn-coco.pkl'}" in err
-    assert "--weights embedded" in err
+    assert "--detector-weights embedded" in err
 
 
 def test_fetch_prints_where_the_file_is(models: Callable, own_cache: Path) -> None:

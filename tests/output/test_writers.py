@@ -136,6 +136,7 @@ def test_the_json_document_holds_all_facts(tmp_path, journal_of, make_result):
             {"person_id": 2, "score": 0.9, "box_px": [0.0, 0.0, 50.0, 100.0], "actions": [[12, 0.625]]}
         ],
         "best_person_score": 0.9,
+        "paths": [],
     }  # fmt: skip
     assert video["end"] == {"status": "damaged", "keyframes": 2, "reason": "invalid data at 1:37.4"}
 
