@@ -15,6 +15,7 @@ from ava_detect.cli.number_types import positive_count, positive_number, seconds
 from ava_detect.cli.overrides import add_set_flag, overrides_from
 from ava_detect.cli.prediction_outputs import check_outputs, chosen_drawings, chosen_targets, open_journal
 from ava_detect.cli.prediction_report import Bars, conclude, introduce, report, say_times
+from ava_detect.cli.speed_arguments import add_speed_arguments
 from evaluation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument_group("output (several allowed; none: the strongest actions are printed)")
     )
     _model_arguments(parser.add_argument_group("model"))
-    _speed_arguments(parser.add_argument_group("speed"))
+    add_speed_arguments(parser.add_argument_group("speed"), batch_help="keyframes at once (default auto)")
     _drawing_arguments(parser.add_argument_group("drawing, with --video"))
 
 
@@ -136,21 +137,6 @@ def _model_arguments(group: argparse._ArgumentGroup) -> None:
         "--track", action=argparse.BooleanOptionalAction, default=True, help="the same id for the same person"
     )
     group.add_argument("--offline", action="store_true", help="download nothing")
-
-
-def _speed_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default auto)")
-    group.add_argument(
-        "--precision", default="auto", help="auto, fp32, bf16, fp16 (default auto: half on CUDA, else fp32)"
-    )
-    group.add_argument(
-        "--backend",
-        choices=("auto", "torch", "openvino", "compile"),
-        default="auto",
-        help="what runs the action model (default auto: openvino on a CPU that has it, unless there are few "
-        "keyframes, else torch; docs/speed.md)",
-    )
-    group.add_argument("--batch", type=positive_count, metavar="N", help="keyframes at once (default auto)")
 
 
 def _drawing_arguments(group: argparse._ArgumentGroup) -> None:

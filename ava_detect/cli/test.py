@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
-from ava_detect.cli.number_types import positive_count
 from ava_detect.cli.overrides import add_overrides, overrides_from
+from ava_detect.cli.speed_arguments import add_speed_arguments
 
 if TYPE_CHECKING:
     from ava_detect.engine.distributed import Process
@@ -68,27 +68,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--resume", action="store_true", help="go on with the test that was interrupted")
     output.add_argument("--overwrite", action="store_true", help="replace the test that is there")
     output.add_argument("--json", action="store_true", help="scores.json on standard output, not the report")
-    _speed_arguments(parser.add_argument_group("speed"))
+    add_speed_arguments(
+        parser.add_argument_group("speed"),
+        batch_help="keyframes at once, in each process (default: 1 on a CPU, TEST.BATCH_SIZE elsewhere)",
+    )
     add_overrides(parser)
-
-
-def _speed_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default auto)")
-    group.add_argument(
-        "--precision", default="auto", help="auto, fp32, bf16, fp16 (default auto: half on CUDA, else fp32)"
-    )
-    group.add_argument(
-        "--backend",
-        choices=("auto", "torch", "openvino", "compile"),
-        default="auto",
-        help="what runs the network (default auto: openvino on a CPU that has it, else torch; docs/speed.md)",
-    )
-    group.add_argument(
-        "--batch",
-        type=positive_count,
-        metavar="N",
-        help="keyframes at once, in each process (default: 1 on a CPU, TEST.BATCH_SIZE elsewhere)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
