@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ava_detect.cli import console
+from ava_detect.cli.prediction_report import say_caveats
 
 if TYPE_CHECKING:
     from ava_detect.engine.assembly import People
@@ -38,6 +39,8 @@ def introduce(plan: BoxPlan, people: People, finder: BoxFinder, process: Process
     console.say(f"videos   {len(plan.tasks):,}, {about}")
     for note in plan.notes:
         console.say(f"note     {note}")
+    if process.is_first:
+        say_caveats(people.facts.caveat)
 
 
 class BoxProgress:

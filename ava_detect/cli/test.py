@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
 from ava_detect.cli.overrides import add_overrides, overrides_from
+from ava_detect.cli.prediction_report import say_caveats
 from ava_detect.cli.speed_arguments import add_speed_arguments
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def _introduce(session: TestSession) -> None:
     console.say(f"device   {device}, {session.network.backend}{shared}")
     if session.num_done:
         console.say(f"resumed  {session.num_done:,} of {len(annotations):,} keyframes are done")
+    if process.is_first:
+        say_caveats(plan.caveat)
 
 
 def _progress(session: TestSession) -> console.Progress:

@@ -58,7 +58,7 @@ def test_the_action_model_is_that_of_its_recipe_and_brings_its_classes() -> None
 
 
 def test_scenes_are_predicted_and_tested_with_one_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scenes = RECORD["scenes"]
@@ -85,6 +85,7 @@ def test_scenes_are_predicted_and_tested_with_one_result(
         "DATA_LOADER.NUM_WORKERS", "0",
     ]  # fmt: skip
     assert main(["test", *settings, "--weights", "embedded", "--out", "tested", *quiet]) == 0
+    assert capsys.readouterr().err.count("nothing of the real world") == 2  # once by each command
     tested = evaluate_ava(truth, "tested/detections.csv", labels).mean
     assert tested == pytest.approx(predicted, abs=0.002)
     assert_same_rows(read_detections("tested/detections.csv"), read_detections("predicted.csv"))

@@ -43,6 +43,7 @@ class TestPlan:
         weights: the file.
         name: of the weights, for people.
         result: what was published of them, or "".
+        caveat: what results of them must not be taken for, or "".
     """
 
     __test__ = False  # not a test of pytest's
@@ -52,6 +53,7 @@ class TestPlan:
     weights: Path
     name: str
     result: str = ""
+    caveat: str = ""
 
 
 def plan_test(
@@ -89,7 +91,7 @@ def plan_test(
     label_map = _label_map(config, entry)
     _check_classes(config, label_map, entry)
     path = fetch_weights(entry, offline=offline, progress=progress)
-    return TestPlan(config, label_map, path, entry.name, entry.result)
+    return TestPlan(config, label_map, path, entry.name, entry.result, entry.caveat)
 
 
 def facts_of(plan: TestPlan, annotations: Annotations, **how: str | int) -> Facts:
