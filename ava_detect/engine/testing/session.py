@@ -45,7 +45,7 @@ class TestSession:
         plan: what is tested. tester: the test set. folder: where the results go. network: what scores.
         precision: of the network. facts: what must stay the same until the test is complete.
         scored: the batches that this process has scored, and those that an interrupted test left.
-        todo: the batches that no process had scored when this session began.
+        todo: the batches that no process had scored when this run began.
     """
 
     __test__ = False  # not a test of pytest's
@@ -119,7 +119,7 @@ class TestSession:
 
     @property
     def num_done(self) -> int:
-        """Keyframes that were scored before this session."""
+        """Keyframes that were scored before this run."""
         return len(self.tester.annotations) - sum(map(len, self.todo))
 
     def score(self, watch: Watch, stop: Callable[[], bool]) -> bool:
