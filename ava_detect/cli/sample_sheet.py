@@ -16,11 +16,10 @@ from ava_detect.data.clip_dataset import ClipItem
 from ava_detect.models import split_pathways
 from ava_detect.output.labels import Label, short_name
 from ava_detect.output.overlay import DrawnPerson, draw_frame
+from ava_detect.output.picture import write_picture
 from ava_detect.output.style import Style
 from ava_detect.output.text import fitted_text, stamp, text_height, text_mask
 from ava_detect.video.clip_sampler import ClipSampler
-from evaluation.atomic import atomic_path
-from evaluation.errors import DataError
 from evaluation.label_map import LabelMap
 from evaluation.rows import format_time
 
@@ -122,12 +121,7 @@ def write_sheet(path: Path, samples: Iterable[np.ndarray]) -> None:
     sheet = _column(
         [image for sample in samples for image in (sample, np.full((_GAP, 1, 3), _GROUND, np.uint8))]
     )
-    _, encoded = cv2.imencode(path.suffix, sheet)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_picture(path, sheet)
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 
 from ava_detect.output.overlay import DrawnPerson, draw_frame
+from ava_detect.output.picture import write_picture
 from ava_detect.output.style import Colour, Style
 from ava_detect.output.text import fitted_text, stamp, text_height, text_mask, text_width
-from evaluation.atomic import atomic_path
-from evaluation.errors import DataError
 
 GROUND: Colour = (28, 28, 28)
 INK: Colour = (225, 225, 225)
@@ -73,12 +72,7 @@ def write_contact_sheet(
     if head:
         rows.insert(0, _head(head, width))
     sheet = np.concatenate([*rows, np.full((_GAP, width, 3), GROUND, np.uint8)])
-    _, encoded = cv2.imencode(path.suffix, sheet)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_picture(path, sheet)
 
 
 def _rows(tiles: Sequence[Tile], width: int, row_height: int) -> Iterator[tuple[list[Tile], int]]:

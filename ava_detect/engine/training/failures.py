@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ava_detect.engine.failure_causes import Cause, cause_of
 from evaluation.atomic import atomic_path
 from evaluation.errors import AvaDetectError, DataError
 from evaluation.rows import format_time
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 _NAMED = 4
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_LOST = ("connection closed", "connection reset", "connection refused", "broken pipe", "timed out", "nccl")
 
 
 class TrainingError(AvaDetectError):
@@ -41,21 +41,17 @@ def told_in_words(*, batch_size: int, workers: int) -> Iterator[None]:
         TrainingError: memory is short, or another process is gone.
         DataError: a process that reads clips died.
     """
-    import torch
-
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(batch_size) from error
-    except RuntimeError as error:
-        text = str(error)
-        if "DataLoader worker" in text:
-            raise _dead_worker(text, workers) from error
-        if "can't allocate memory" in text:
+    except (RuntimeError, MemoryError) as error:
+        cause = cause_of(error)
+        if cause is Cause.MEMORY:
             raise _out_of_memory(batch_size) from error
-        if _is_lost_peer(error):
+        if cause is Cause.READER:
+            raise _dead_worker(str(error), workers) from error
+        if _is_lost_peer(error, cause):
             raise TrainingError(
-                f"another process of this run is gone ({_first_sentence(text)})",
+                f"another process of this run is gone ({_first_sentence(str(error))})",
                 hint="Its own message says why. With torchrun --max-restarts 3 the run goes on by itself.",
             ) from error
         raise
@@ -83,12 +79,12 @@ def undisturbed_by_children() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
 
-def _is_lost_peer(error: RuntimeError) -> bool:
+def _is_lost_peer(error: Exception, cause: Cause | None) -> bool:
     import torch.distributed as dist
 
     if not dist.is_available() or not dist.is_initialized():
         return False
-    return isinstance(error, dist.DistBackendError) or any(word in str(error).lower() for word in _LOST)
+    return isinstance(error, dist.DistBackendError) or cause is Cause.PEER
 
 
 def _out_of_memory(batch_size: int) -> TrainingError:
