@@ -3,7 +3,6 @@
 Logits are compared, not scores, so that no activation hides a difference.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 
@@ -266,7 +265,5 @@ def pretend_openvino(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         monkeypatch.setitem(sys.modules, "openvino", None)
         for module in ("acceleration.openvino_network", "engine.inference"):
             monkeypatch.setattr(f"ava_detect.{module}.has_openvino", lambda: found)
-        # the command line, if another test ran it, keeps messages from reaching pytest
-        monkeypatch.setattr(logging.getLogger("ava_detect"), "propagate", True)
 
     return pretend
