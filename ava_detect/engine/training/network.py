@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ava_detect.config import Config
 from ava_detect.data.clip_dataset import Batch
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.training.cpu_bfloat16 import trusted_autocast
 from ava_detect.engine.training.dropout import use_sample_dropout
 from ava_detect.models import SlowFast, split_pathways
 
@@ -70,12 +71,11 @@ class TrainingNetwork:
         """Let gradients add up in each process; the next backward pass outside exchanges them."""
         return self._run.no_sync() if isinstance(self._run, DistributedDataParallel) else nullcontext()
 
-    @contextmanager
-    def _autocast(self) -> Iterator[None]:
+    def _autocast(self) -> AbstractContextManager[None]:
         dtype, device = _DTYPES.get(self._precision), self._process.device.type
-        guard = nullcontext() if device != "cpu" or dtype is None else _laterals_in_fp32(self._model)
-        with guard, torch.autocast(device, dtype, enabled=dtype is not None):
-            yield
+        if dtype is None:
+            return nullcontext()
+        return trusted_autocast(self._model) if device == "cpu" else torch.autocast(device, dtype)
 
 
 class _Passes(nn.Module):
@@ -112,21 +112,3 @@ def _kept_statistics(model: nn.Module) -> Iterator[None]:
     finally:
         for module in plain:
             module.training = True
-
-
-@contextmanager
-def _laterals_in_fp32(model: SlowFast) -> Iterator[None]:
-    """On CPUs torch 2.14 overruns memory in bf16 where a convolution has a temporal stride of 8."""
-    convolutions = [module for module in model.laterals.modules() if isinstance(module, nn.Conv3d)]
-
-    def plain(convolution: nn.Conv3d, x: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            return nn.Conv3d.forward(convolution, x.float())
-
-    for module in convolutions:
-        module.forward = plain.__get__(module)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        for module in convolutions:
-            del module.forward
