@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 	'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 WORKERS ?= auto
 
-.PHONY: help setup demo test test-slow lint clean
+.PHONY: help setup demo test test-slow lint scenes embedded-persons embedded-actions clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3
@@ -42,6 +42,27 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The models inside the package, made again (docs/embedded.md); hours. What is there already is not made twice.
+SCENES = $(BIN)/python -m ava_detect.data.scenes --out scenes --grade standard --workers 2
+PREPARE = $(BIN)/ava-detect prepare --cfg scenes/slowfast_r18 --gop 6 --crf 18 AVA.VIDEO_DIR scenes/videos
+
+scenes: $(READY)
+	$(SCENES) --split val --count 40
+	$(SCENES) --split train --count 480
+
+embedded-persons: scenes
+	$(BIN)/ava-detect train-detector --cfg person_detector/faster_rcnn_r18_half_fpn --half --run-name persons --resume \
+		AVA.VIDEO_DIR scenes/videos AVA.ANNOTATION_DIR scenes/annotations
+	cp runs/persons/best.safetensors persons.safetensors
+
+embedded-actions: scenes
+	$(PREPARE) --out scenes/small --short-side 128
+	$(PREPARE) --out scenes/large --short-side 192
+	$(BIN)/ava-detect train --cfg scenes/slowfast_r18 --run-name actions --resume
+	$(BIN)/ava-detect train --cfg scenes/slowfast_r18_fine --run-name actions_fine --resume
+	$(BIN)/ava-detect models convert runs/actions_fine/model_best.safetensors --to ava-detect --int8 \
+		--cfg scenes/slowfast_r18_fine --labels scenes/label_map.pbtxt --out actions.safetensors
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
