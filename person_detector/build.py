@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from ava_detect.acceleration.openvino_network import has_openvino
 from ava_detect.weights import ZooEntry, fetch_weights, find_weights
 from ava_detect.weights.safe_read import read_detector_checkpoint
 from evaluation.errors import ConfigError, UsageError, WeightsError
-from person_detector.detector import PersonDetector
+from person_detector.detector import DetectorForm, PersonDetector
 from person_detector.detectron2_import import require_detectron2
 
 if TYPE_CHECKING:
@@ -41,6 +41,16 @@ _COCO_CLASSES = 80
 _COCO_PERSON = 0
 
 _log = logging.getLogger(__name__)
+
+
+class DetectorChoices(TypedDict, total=False):
+    """Those arguments of ``build_person_detector`` by which it finds other boxes, or in another time."""
+
+    config: str | Path | None
+    person_class: int | None
+    mode: Mode
+    proposals: int | None
+    short_side: int | None
 
 
 def build_person_detector(
@@ -85,27 +95,27 @@ def build_person_detector(
     entry = weights if isinstance(weights, ZooEntry) else find_weights(weights, kind="persons")
     tensors = read_detector_checkpoint(fetch_weights(entry))
     cfg = _configure(entry, tensors, config)
+    if mode == "fast" and proposals is None:
+        proposals = min(FAST_PROPOSALS, cfg.MODEL.RPN.POST_NMS_TOPK_TEST)
+    form = DetectorForm.of(
+        cfg,
+        person_class=_person_class(entry, cfg.MODEL.ROI_HEADS.NUM_CLASSES, person_class),
+        mode=mode,
+        backend=backend or _backend(mode, place),
+        proposals=proposals,
+        short_side=short_side,
+    )
+    lowest = _threshold(entry) if threshold is None else threshold
     cfg.MODEL.DEVICE = str(place)
-    form = entry.persons
-    lowest = threshold if threshold is not None else form.score_threshold if form else DEFAULT_THRESHOLD
     cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = min(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST, lowest)
-    if mode == "fast" or proposals is not None:
-        most = cfg.MODEL.RPN.POST_NMS_TOPK_TEST
-        cfg.MODEL.RPN.POST_NMS_TOPK_TEST = proposals or min(FAST_PROPOSALS, most)
-    person = _person_class(entry, cfg.MODEL.ROI_HEADS.NUM_CLASSES, person_class)
+    cfg.MODEL.RPN.POST_NMS_TOPK_TEST = form.proposals
     if entry.persons is not None and entry.persons.enclosed_config:
         _check_extent(cfg, tensors, entry.name)
-    network = FasterRCNN(
-        _load(cfg, tensors, entry.name),
-        precision=precision,
-        backend=backend or _backend(mode, place),
-    )
     return PersonDetector(
-        network,
+        FasterRCNN(_load(cfg, tensors, entry.name), precision=precision, backend=form.backend),
+        form,
         name=entry.name,
-        person_class=person,
         threshold=lowest,
-        short_side=short_side or cfg.INPUT.MIN_SIZE_TEST,
         max_side=cfg.INPUT.MAX_SIZE_TEST,
         rgb=cfg.INPUT.FORMAT == "RGB",
     )
@@ -139,6 +149,10 @@ def _backend(mode: str, device: torch.device) -> Backend:
         _log.info("openvino is not installed: the detector's trunk runs in torch")
         return "torch"
     return "openvino"
+
+
+def _threshold(entry: ZooEntry) -> float:
+    return DEFAULT_THRESHOLD if entry.persons is None else entry.persons.score_threshold
 
 
 def _configure(entry: ZooEntry, tensors: Mapping[str, np.ndarray], config: str | Path | None) -> CfgNode:

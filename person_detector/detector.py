@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -11,9 +13,52 @@ import torch
 from person_detector.boxes import PersonBoxes
 
 if TYPE_CHECKING:
+    from detectron2.config import CfgNode
     from detectron2.structures import Instances
 
     from person_detector.network import FasterRCNN
+
+
+@dataclass(frozen=True)
+class DetectorForm:
+    """How a detector looks at pictures. With the same weights, another form may find other boxes.
+
+    Attributes:
+        config_sha256: of the Detectron2 configuration, before anything of what follows changed it.
+        person_class: index of the class that is a person.
+        mode: "exact" or "fast".
+        backend: what runs the trunk, "torch" or "openvino".
+        proposals: regions per picture that are looked at closely.
+        short_side: pixels that pictures are resized to.
+    """
+
+    config_sha256: str
+    person_class: int
+    mode: str
+    backend: str
+    proposals: int
+    short_side: int
+
+    @classmethod
+    def of(
+        cls,
+        cfg: CfgNode,
+        *,
+        person_class: int,
+        mode: str = "exact",
+        backend: str = "torch",
+        proposals: int | None = None,
+        short_side: int | None = None,
+    ) -> Self:
+        """Return a form of a configuration; what is not given is the configuration's."""
+        return cls(
+            hashlib.sha256(cfg.dump().encode()).hexdigest(),
+            person_class,
+            mode,
+            backend,
+            proposals or cfg.MODEL.RPN.POST_NMS_TOPK_TEST,
+            short_side or cfg.INPUT.MIN_SIZE_TEST,
+        )
 
 
 class PersonDetector:
@@ -21,32 +66,30 @@ class PersonDetector:
 
     Args:
         network: the detector.
+        form: how it was built.
         name: what to call it in messages and records.
-        person_class: index of the class that is a person.
         threshold: people with lower scores are left out, unless ``detect`` is asked for others.
-        short_side, max_side: a picture is resized to this short side, unless its long side would exceed the
-            other; pixels.
+        max_side: a picture is resized to the short side of ``form``, unless its long side would exceed this;
+            pixels.
         rgb: the detector was trained on RGB, not BGR.
 
     Attributes:
-        name, threshold: as given.
+        form, name, threshold: as given.
     """
 
     def __init__(
         self,
         network: FasterRCNN,
+        form: DetectorForm,
         *,
         name: str,
-        person_class: int,
         threshold: float,
-        short_side: int,
         max_side: int,
         rgb: bool = False,
     ) -> None:
-        self.name, self.threshold = name, threshold
+        self.form, self.name, self.threshold = form, name, threshold
         self.network, self.device = network, network.device
-        self._person_class = person_class
-        self._short_side, self._max_side, self._rgb = short_side, max_side, rgb
+        self._max_side, self._rgb = max_side, rgb
 
     def detect(self, image_bgr: np.ndarray, *, threshold: float | None = None) -> PersonBoxes:
         """Return the people on one picture, best first.
@@ -97,7 +140,7 @@ class PersonDetector:
         image = image_bgr[:, :, ::-1] if self._rgb else image_bgr
         height, width = image.shape[:2]
         # Not ResizeShortestEdge.get_transform: that draws from NumPy's global random numbers.
-        size = ResizeShortestEdge.get_output_shape(height, width, self._short_side, self._max_side)
+        size = ResizeShortestEdge.get_output_shape(height, width, self.form.short_side, self._max_side)
         resized = ResizeTransform(height, width, *size).apply_image(np.ascontiguousarray(image))
         return torch.from_numpy(resized.transpose(2, 0, 1).copy())
 
@@ -110,7 +153,7 @@ class PersonDetector:
         """
         from detectron2.modeling.postprocessing import detector_postprocess
 
-        result = detector_postprocess(result[result.pred_classes == self._person_class], *size)
+        result = detector_postprocess(result[result.pred_classes == self.form.person_class], *size)
         boxes, scores = result.pred_boxes.tensor, result.scores
         order = scores.argsort(descending=True, stable=True)
         return PersonBoxes(boxes[order].float().cpu().numpy(), scores[order].float().cpu().numpy())

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
 from ava_detect.cli.boxes_report import BoxProgress, Findings, introduce, report
+from ava_detect.cli.detector_arguments import add_detector_arguments, detector_choices
 from ava_detect.cli.inputs import find_videos
-from ava_detect.cli.number_types import positive_count, positive_number, seconds, share
+from ava_detect.cli.number_types import positive_number, seconds, share
 from ava_detect.cli.overrides import add_set_flag, overrides_from
 from ava_detect.cli.prediction_outputs import chosen_drawings
 from ava_detect.cli.prediction_report import conclude
+from ava_detect.cli.speed_arguments import add_batch_argument, add_device_arguments
 from evaluation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ examples
   ava-detect boxes video.mp4 --out boxes.csv
   ava-detect boxes videos/*.mp4 --at val.csv --out boxes_val.csv
   ava-detect boxes --cfg mine.yaml --split test --out boxes_val.csv
+  ava-detect boxes videos/ --mode fast --precision bf16 --out boxes.csv
   torchrun --nproc-per-node 4 -m ava_detect boxes --cfg ava/slowfast_8x8_r50 --out boxes_val.csv
 
 exit codes: 0 done, 1 not possible, 2 wrong use, 3 some inputs failed or were damaged, 130 interrupted
@@ -51,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser.add_argument_group("input"))
     _output_arguments(parser.add_argument_group("output (at least one of --out and --video)"))
     _model_arguments(parser.add_argument_group("model"))
-    _speed_arguments(parser.add_argument_group("speed"))
+    speed = parser.add_argument_group("speed")
+    add_device_arguments(speed)
+    add_batch_argument(speed, batch_help="keyframes at once (default auto)")
 
 
 def _input_arguments(group: argparse._ArgumentGroup) -> None:
@@ -95,15 +100,8 @@ def _output_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _model_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--detector-weights",
-        "--weights",
-        dest="detector_weights",
-        metavar="NAME|FILE",
-        help="of the person detector (default faster-rcnn-r50-fpn-coco)",
-    )
-    group.add_argument(
-        "--person-class", type=int, metavar="N", help="index of the person in a detector file of your own"
+    add_detector_arguments(
+        group, short_names=True, weights_help="of the detector (default faster-rcnn-r50-fpn-coco)"
     )
     group.add_argument(
         "--min-score",
@@ -113,14 +111,6 @@ def _model_arguments(group: argparse._ArgumentGroup) -> None:
         help="boxes below are not written (default 0.05: low, so that a threshold can be chosen later)",
     )
     group.add_argument("--offline", action="store_true", help="download nothing")
-
-
-def _speed_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default auto)")
-    group.add_argument(
-        "--precision", default="auto", help="auto, fp32, bf16, fp16 (default auto: half on CUDA, else fp32)"
-    )
-    group.add_argument("--batch", type=positive_count, metavar="N", help="keyframes at once (default auto)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -220,7 +210,7 @@ def _work(
     outcomes = [outcome for share in process.gather(done) for outcome in share]
     if not process.is_first:
         return outcomes
-    findings = Findings.collect(folder, plan, args.out, min_score=args.min_score)
+    findings = Findings.collect(finder, plan, args.out)
     _draw(args, plan, folder, drawings)
     report(args, findings, [drawing for drawing in drawings.values() if drawing.exists()])
     if all(outcome.status in ("complete", "damaged") for outcome in outcomes):
@@ -237,11 +227,11 @@ def _people(args: argparse.Namespace, process: Process) -> People:
         return people_from_detector(
             weights,
             threshold=args.min_score,
-            person_class=args.person_class,
             device=str(process.device),
             precision=args.precision,
             offline=args.offline,
             progress=bar.update,
+            **detector_choices(args),
         )
 
 

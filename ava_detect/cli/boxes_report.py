@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ava_detect.engine.box_finding import BoxCounts, BoxFinder, BoxTask
     from ava_detect.engine.box_tasks import BoxPlan
     from ava_detect.engine.distributed import Process
+    from ava_detect.output.records import DetectorFacts
     from ava_detect.output.results import KeyframeResult
     from evaluation.box_recall import ScoreRecall
 
@@ -81,41 +82,49 @@ class Findings:
     """What a run found.
 
     Attributes:
+        detector: what found the boxes.
         counts: of keyframes and boxes.
         out: the CSV; None when none was asked for.
         recall: per annotation file its name and what the boxes are worth from several scores on.
     """
 
+    detector: DetectorFacts
     counts: BoxCounts
     out: Path | None
     recall: dict[str, list[ScoreRecall]]
 
     @classmethod
-    def collect(cls, folder: Path, plan: BoxPlan, out: Path | None, *, min_score: float) -> Self:
+    def collect(cls, finder: BoxFinder, plan: BoxPlan, out: Path | None) -> Self:
         """Write the CSV from the journals, count what is in it and compare it with the annotations."""
         from ava_detect.engine.box_finding import BoxCounts, box_rows, write_boxes
         from evaluation.box_recall import recall_by_score
         from evaluation.rows import read_boxes, table_of_rows
 
         counts = BoxCounts()
-        rows = box_rows(folder, plan.tasks, counts)
+        rows = box_rows(finder.folder, plan.tasks, counts)
         if out is not None:
             write_boxes(out, rows)
             boxes = read_boxes(out)
         else:
             boxes = table_of_rows(rows)
+        min_score = finder.settings.person_thresh or 0.0
         thresholds = [min_score, *(threshold for threshold in _THRESHOLDS if threshold > min_score)]
         recall = {
             table.source: recall_by_score(table, boxes, thresholds=thresholds, class_ids=plan.class_ids)
             for table in plan.truth
             if len(table)
         }
-        return cls(counts, out, recall)
+        return cls(finder.detector, counts, out, recall)
 
     def as_json(self) -> dict[str, object]:
         """Return everything for ``--json``."""
         recall = {source: [_without_nan(asdict(row)) for row in rows] for source, rows in self.recall.items()}
-        return {**asdict(self.counts), "out": self.out and str(self.out), "recall": recall}
+        return {
+            **asdict(self.counts),
+            "out": self.out and str(self.out),
+            "recall": recall,
+            "detector": asdict(self.detector),
+        }
 
 
 def _without_nan(values: dict[str, float]) -> dict[str, float | None]:

@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
+from ava_detect.cli.detector_arguments import (
+    add_detector_arguments,
+    detector_choices,
+    given_detector_flag,
+)
 from ava_detect.cli.inputs import find_videos
 from ava_detect.cli.number_types import positive_count, positive_number, seconds, share
 from ava_detect.cli.overrides import add_set_flag, overrides_from
@@ -112,13 +117,10 @@ def _model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cfg", metavar="FILE", help="for weights that do not bring their config")
     add_set_flag(group)
     group.add_argument("--labels", metavar="FILE", help="label map the weights were trained with (.pbtxt)")
-    group.add_argument(
-        "--detector-weights",
-        metavar="NAME|FILE",
-        help="of the person detector (default faster-rcnn-r50-fpn-coco)",
-    )
-    group.add_argument(
-        "--person-class", type=int, metavar="N", help="index of the person in a detector file of your own"
+    add_detector_arguments(
+        group,
+        short_names=False,
+        weights_help="of the person detector (default faster-rcnn-r50-fpn-coco)",
     )
     group.add_argument(
         "--person-thresh",
@@ -162,6 +164,8 @@ def run(args: argparse.Namespace) -> int:
     from ava_detect.output.writers import write_outputs
 
     started = time.monotonic()
+    if args.boxes and (flag := given_detector_flag(args)):
+        raise UsageError(f"{flag} is for the person detector, and --boxes brings the people")
     inputs = find_videos(args.inputs)
     targets, drawings = chosen_targets(args), chosen_drawings(args, inputs)
     place = check_outputs(args, inputs, targets, drawings)
@@ -206,11 +210,11 @@ def _load(args: argparse.Namespace) -> tuple[ActionModel, People]:
             people = people_from_detector(
                 detector,
                 threshold=args.person_thresh,
-                person_class=args.person_class,
                 device=args.device,
                 precision=args.precision,
                 offline=args.offline,
                 progress=bar.update,
+                **detector_choices(args),
             )
     with console.DownloadBar(weights) as bar:
         model = load_action_model(

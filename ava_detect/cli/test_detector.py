@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ava_detect.cli import console
+from ava_detect.cli.detector_arguments import add_detector_arguments, detector_choices
 from ava_detect.cli.overrides import add_overrides, overrides_from
+from ava_detect.cli.speed_arguments import add_device_arguments
 from evaluation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,26 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--cfg", required=True, metavar="FILE", help="as for train-detector: where the data are"
     )
     add_overrides(parser)
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--detector-weights", required=True, metavar="NAME|FILE", help="zoo name, file, or embedded"
-    )  # fmt: skip
-    model.add_argument(
-        "--detector-config", metavar="FILE", help="Detectron2 YAML of weights that do not bring their own"
+    add_detector_arguments(
+        parser.add_argument_group("model"),
+        short_names=True,
+        weights_help="zoo name, file, or embedded",
+        required=True,
     )
-    model.add_argument("--person-class", type=int, metavar="N", help="index of the person in a foreign file")
-    model.add_argument(
-        "--mode", choices=("exact", "fast"), default="exact",
-        help="fast: fewer proposals, and OpenVINO if it is there (default exact)",
-    )  # fmt: skip
-    model.add_argument("--proposals", type=int, metavar="N", help="regions that are looked at closely")
-    model.add_argument("--short-side", type=int, metavar="PIXELS", help="pictures are resized to this")
-    model.add_argument(
-        "--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="arithmetic (default fp32)"
-    )
-    model.add_argument(
-        "--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default auto)"
-    )
+    add_device_arguments(parser.add_argument_group("speed"), precision="fp32")
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, metavar="FILE.json", help="write the numbers there")
     output.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
@@ -66,23 +55,20 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None and args.out.exists() and not args.overwrite:
         raise UsageError(f"{args.out} exists. Use --overwrite, or another name.")
     from ava_detect.engine.detector_training import load_detector_settings, score_as_json, score_detector
-    from ava_detect.engine.device import describe_device
+    from ava_detect.engine.device import describe_device, pick_precision
     from ava_detect.engine.distributed import joined_processes
     from evaluation.atomic import atomic_path
     from person_detector import build_person_detector
 
     cfg = load_detector_settings(args.cfg, overrides_from(args))
     with joined_processes(args.device) as process:
+        precision = pick_precision(args.precision, process.device)
         detector = build_person_detector(
-            args.detector_weights, config=args.detector_config, device=process.device, mode=args.mode,
-            precision=args.precision, proposals=args.proposals, short_side=args.short_side,
-            person_class=args.person_class,
-        )  # fmt: skip
+            args.detector_weights, device=process.device, precision=precision, **detector_choices(args)
+        )
         if process.is_first:
-            console.say(f"persons  {detector.name}, {args.mode}")
-            console.say(
-                f"device   {describe_device(process.device, args.precision)}; {process.world} process(es)"
-            )
+            console.say(f"persons  {detector.name}, {detector.form.mode}")
+            console.say(f"device   {describe_device(process.device, precision)}; {process.world} process(es)")
         score = score_detector(detector, cfg, process, progress=_Bar() if process.is_first else None)
     if score is None:
         return 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from ava_detect.config import Config, dump_config, load_config
 from ava_detect.engine.device import pick_device, pick_precision
@@ -20,6 +21,9 @@ from ava_detect.weights.zoo_entry import ZooEntry
 from evaluation.errors import UsageError, WeightsError
 from evaluation.label_map import LabelMap, load_label_map
 from person_detector import GivenBoxes, PersonBoxes
+
+if TYPE_CHECKING:
+    from person_detector.build import DetectorChoices
 
 log = logging.getLogger(__name__)
 
@@ -148,24 +152,25 @@ def people_from_detector(
     weights: str,
     *,
     threshold: float | None = None,
-    person_class: int | None = None,
     device: str = "auto",
     precision: str = "auto",
     offline: bool = False,
     progress: DownloadProgress | None = None,
+    **choices: Unpack[DetectorChoices],
 ) -> People:
     """Find people with a Detectron2 person detector.
 
     Args:
         weights: name of the zoo, or a file.
         threshold: score below which people will be dropped; None: the detector's own.
-        person_class: index of the person among the detector's classes; None: the record's.
         device, precision: see ``pick_device`` and ``pick_precision``.
         offline, progress: as in ``load_action_model``.
+        choices: see ``build_person_detector``.
 
     Raises:
         MissingDependencyError: Detectron2 is not installed.
         WeightsError: no such weights, or they do not fit.
+        ConfigError: the configuration cannot be used, or nobody says which class is the person.
     """
     from person_detector.build import build_person_detector
     from person_detector.detectron2_import import require_detectron2
@@ -178,13 +183,27 @@ def people_from_detector(
         entry,
         device=place,
         threshold=threshold,
-        person_class=person_class,
         precision=pick_precision(precision, place),
+        **choices,
     )
     return People(
         # All that is found, so that the user learns how sure the surest person below the threshold was.
         lambda _, clips: detector.detect_batch([clip.image for clip in clips], threshold=0.0),
         detector.threshold,
-        entry.name,
-        DetectorFacts("detector", entry.name, file_digest(path, "sha256"), entry.caveat),
+        _described(entry.name, choices),
+        DetectorFacts(
+            "detector", entry.name, file_digest(path, "sha256"), entry.caveat, **asdict(detector.form)
+        ),
     )
+
+
+def _described(name: str, choices: DetectorChoices) -> str:
+    """Say which detector it is, and what of its looks was chosen."""
+    words = [name]
+    if choices.get("mode", "exact") != "exact":
+        words.append(choices["mode"])
+    if proposals := choices.get("proposals"):
+        words.append(f"{proposals:,} proposals")
+    if short_side := choices.get("short_side"):
+        words.append(f"short side {short_side}")
+    return ", ".join(words)

@@ -273,7 +273,7 @@ def _parse_video(fields: Fields) -> VideoFacts:
         fps=fields.text("fps") if "fps" in fields else None,
         rotation=fields.whole("rotation"),
         codec=fields.text("codec"),
-        size_bytes=fields.whole("size_bytes") if "size_bytes" in fields else None,
+        size_bytes=fields.optional_whole("size_bytes"),
     )
     if max(facts.width, facts.height) > _MAX_SIDE_PX:
         raise DataError(
@@ -297,7 +297,7 @@ def _parse_model(fields: Fields) -> ModelFacts:
         config_sha256=fields.text("config_sha256"),
         label_map=fields.text("label_map"),
         classes=tuple(classes),
-        caveat=fields.text("caveat") if "caveat" in fields else "",
+        caveat=fields.optional_text("caveat"),
     )
 
 
@@ -314,7 +314,13 @@ def _parse_detector(fields: Fields) -> DetectorFacts:
         source=source,
         name=fields.text("name"),
         sha256=fields.text("sha256"),
-        caveat=fields.text("caveat") if "caveat" in fields else "",
+        caveat=fields.optional_text("caveat"),
+        config_sha256=fields.optional_text("config_sha256"),
+        person_class=fields.optional_whole("person_class"),
+        mode=fields.optional_text("mode"),
+        backend=fields.optional_text("backend"),
+        proposals=fields.optional_whole("proposals", minimum=1),
+        short_side=fields.optional_whole("short_side", minimum=1),
     )
 
 
@@ -373,7 +379,7 @@ def _parse_person(fields: Fields) -> Person:
     if x1 > x2 or y1 > y2:
         raise DataError(f"{fields.where}: box_px: found {edges}, expected x1 <= x2 and y1 <= y2")
     return Person(
-        person_id=fields.whole("person_id", minimum=1) if "person_id" in fields else None,
+        person_id=fields.optional_whole("person_id", minimum=1),
         score=fields.number("score", minimum=0, maximum=1),
         box_px=(x1, y1, x2, y2),
         actions=tuple(

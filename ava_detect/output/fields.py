@@ -57,6 +57,10 @@ class Fields:
         value = self._get(key, "a text")
         return value if isinstance(value, str) else self._wrong(key, value, "a text")
 
+    def optional_text(self, key: str) -> str:
+        """Return the text under ``key``; "" when it is null or absent."""
+        return self.text(key) if key in self else ""
+
     def flag(self, key: str) -> bool:
         """Return true or false."""
         value = self._get(key, "true or false")
@@ -69,6 +73,10 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= _MAX_INT:
             self._wrong(key, value, expected)
         return value
+
+    def optional_whole(self, key: str, *, minimum: int = 0) -> int | None:
+        """Return the whole number under ``key``; None when it is null or absent."""
+        return self.whole(key, minimum=minimum) if key in self else None
 
     def number(self, key: str, *, minimum: float = -math.inf, maximum: float = math.inf) -> float:
         """Return the finite number under ``key``."""

@@ -112,12 +112,20 @@ class DetectorFacts:
         name: of the detector, or the path of the file.
         sha256: of the detector's weights, or of the file.
         caveat: as of ``ModelFacts``.
+        config_sha256, person_class, mode, backend, proposals, short_side: as of the detector's
+            ``DetectorForm``; "" and None for a file.
     """
 
     source: Literal["detector", "file"]
     name: str
     sha256: str = ""
     caveat: str = ""
+    config_sha256: str = ""
+    person_class: int | None = None
+    mode: str = ""
+    backend: str = ""
+    proposals: int | None = None
+    short_side: int | None = None
 
 
 @dataclass(frozen=True)

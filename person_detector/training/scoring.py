@@ -15,7 +15,7 @@ from torch import nn
 from evaluation.errors import DataError, VideoError
 from evaluation.person_boxes import PersonBoxAP, coco_box_ap
 from person_detector.boxes import PersonBoxes
-from person_detector.detector import PersonDetector
+from person_detector.detector import DetectorForm, PersonDetector
 from person_detector.network import FasterRCNN
 from person_detector.training.pictures import PictureSet, Record, truth_boxes
 from person_detector.training.processes import gather
@@ -31,10 +31,9 @@ def detector_in_training(model: nn.Module, cfg: CfgNode) -> PersonDetector:
     """Return a detector with a copy of a model's present weights, which goes on being trained."""
     return PersonDetector(
         FasterRCNN(copy.deepcopy(model)),
+        DetectorForm.of(cfg, person_class=0),
         name="the detector in training",
-        person_class=0,
         threshold=cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
-        short_side=cfg.INPUT.MIN_SIZE_TEST,
         max_side=cfg.INPUT.MAX_SIZE_TEST,
         rgb=cfg.INPUT.FORMAT == "RGB",
     )
