@@ -2,16 +2,14 @@
 
 import logging
 import shlex
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from ava_detect.config import Config
 from ava_detect.config.schema import AvaSection
@@ -22,6 +20,7 @@ from ava_detect.data.annotation_reader import (
 )
 from ava_detect.data.annotations import Annotations, label_columns
 from ava_detect.data.clip_dataset import ClipDataset, ClipItem, SkippedClip, collate
+from ava_detect.data.clip_loader import ClipLoader, prepare_worker
 from ava_detect.data.clip_sources import ClipSource, FrameFolder, VideoFolder
 from ava_detect.data.clip_views import ClipView, EvaluationView, Pixels, TrainingView
 from ava_detect.data.colour_jitter import ColourJitter
@@ -101,14 +100,14 @@ def build_test_view(cfg: Config, size: int, mirrored: bool) -> EvaluationView:
 
 def build_loader(
     dataset: "Dataset[ClipItem | SkippedClip]", batches: Sampler[list[Key]], cfg: Config
-) -> "DataLoader[ClipItem | SkippedClip]":
+) -> ClipLoader:
     """Build the loader that gives a ``Batch`` for every list of the data set's keys of ``batches``.
 
     Workers live as long as the loader; what they read does not depend on how many there are. They are
     spawned: a fork of a process in which OpenCV, FFmpeg or torch has started threads can wait for ever.
     """
     workers = cfg.DATA_LOADER.NUM_WORKERS
-    return DataLoader(
+    return ClipLoader(
         dataset,
         batch_sampler=batches,
         num_workers=workers,
@@ -117,7 +116,7 @@ def build_loader(
         prefetch_factor=cfg.DATA_LOADER.PREFETCH_FACTOR if workers else None,
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
-        worker_init_fn=_prepare_worker,
+        worker_init_fn=prepare_worker,
     )
 
 
@@ -277,12 +276,6 @@ def _annotation_files(cfg: Config, key: str, *, may_be_empty: bool = False) -> l
     if not names and not may_be_empty:
         raise ConfigError(f"AVA.{key} is empty: which annotation files?")
     return [_annotation_path(cfg, name) for name in names]
-
-
-def _prepare_worker(worker: int) -> None:  # noqa: ARG001 - torch passes its number
-    """Keep OpenCV to one thread, since the workers share the cores, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
 
 
 def _box_files(cfg: Config) -> list[Path]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import re
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,23 +58,6 @@ def told_in_words(*, batch_size: int, workers: int) -> Iterator[None]:
 def _first_sentence(text: str) -> str:
     """Leave out the source file in front and the advice behind what torch reports."""
     return re.sub(r"^\[[^]]*\]\s*", "", text.splitlines()[0]).split(". ")[0]
-
-
-@contextmanager
-def undisturbed_by_children() -> Iterator[None]:
-    """Within the block, let torch's loader start its processes without watching them by a signal.
-
-    It would raise wherever the program is when one of them dies, in the middle of a step or of a checkpoint.
-    Without the signal it notices when the next clip is waited for, where nothing is lost.
-    """
-    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGCHLD)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
 
 def _is_lost_peer(error: Exception, cause: Cause | None) -> bool:

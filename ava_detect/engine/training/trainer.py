@@ -20,6 +20,7 @@ from ava_detect.data.batch_samplers import TrainingBatches
 from ava_detect.data.build import build_loader
 from ava_detect.data.clip_dataset import Batch, ClipDataset, SkippedClip
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.failure_causes import Cause, cause_of
 from ava_detect.engine.interruption import Interruption
 from ava_detect.engine.training.averaging import WeightAverage
 from ava_detect.engine.training.checkpoint import Checkpoint
@@ -31,7 +32,6 @@ from ava_detect.engine.training.failures import (
     describe_crash,
     keep_batch,
     told_in_words,
-    undisturbed_by_children,
 )
 from ava_detect.engine.training.loss import BoxLoss
 from ava_detect.engine.training.meter import Meter, StepFacts, used_memory
@@ -184,6 +184,8 @@ class Trainer:
                 if self._between_steps and self.state.step != self._saved_step:
                     self._save(alone=True)
                 raise
+            finally:
+                self._loader.close()
 
     def _run(self, end: int) -> bool:
         while True:
@@ -223,14 +225,13 @@ class Trainer:
 
     def _clips_from(self, epoch: int, place: int) -> Iterator[Batch]:
         self._batches.epoch, self._batches.start = epoch, place * self._accumulation
-        with undisturbed_by_children():
-            return iter(self._loader)
+        return iter(self._loader)
 
     def _one_step(self, clips: Iterator[Batch], epoch: int) -> bool:
         """Read a batch and make a step of it; return False, without a step, if somebody asked to stop."""
         state, process = self.state, self._process
         began = time.perf_counter()
-        parts = [next(clips) for _ in range(self._accumulation)]
+        parts = self._read(clips)
         data_seconds = time.perf_counter() - began
         skipped = [clip for part in parts for clip in part.skipped]
         self._name_skipped(skipped)
@@ -260,6 +261,17 @@ class Trainer:
         )
         self._take_note(facts)
         return True
+
+    def _read(self, clips: Iterator[Batch]) -> list[Batch]:
+        """Read the parts of a batch; none once somebody asked to stop."""
+        if self._interruption.requested:
+            return []
+        try:
+            return [next(clips) for _ in range(self._accumulation)]
+        except RuntimeError as error:
+            if self._interruption.requested and cause_of(error) is Cause.READER:
+                return []  # a scheduler ends all processes of a job, those that read clips too
+            raise
 
     def _update(
         self, parts: Sequence[Batch], boxes: int, epoch: int, lr: float
