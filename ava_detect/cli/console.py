@@ -22,6 +22,8 @@ _SECONDS_OF_VIDEO = (
     "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}, "
     "{rate:.1f}x real time{postfix}]"
 )
+_STEPS = "|{bar}| {n:.0f}/{total:.0f}{postfix}"
+_COUNT = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}{postfix}]"
 _progress_allowed = True
 _talkative = True
 
@@ -102,7 +104,8 @@ class Progress:
     Args:
         total: the amount of work, in ``unit``; ``None`` when unknown.
         label: what is being worked on, for example a file name.
-        unit: "s" draws the total as seconds of video with a real-time factor; anything else as a count.
+        unit: "s" draws the total as seconds of video with a real-time factor, "steps" as a count that leaves
+            the times to the note; anything else as a count.
     """
 
     def __init__(self, total: float | None, *, label: str, unit: str = "it") -> None:
@@ -114,10 +117,15 @@ class Progress:
     def _make_bar(self) -> "tqdm[NoReturn]":
         from tqdm import tqdm
 
-        bar = tqdm(total=self._total, desc=self._label, unit=self._unit, file=sys.stderr, dynamic_ncols=True)
-        if self._total is not None and self._unit == "s":
-            bar.bar_format = _SECONDS_OF_VIDEO
-        return bar
+        layout = {"s": _SECONDS_OF_VIDEO, "steps": _STEPS}.get(self._unit, _COUNT)
+        return tqdm(
+            total=self._total,
+            desc=self._label,
+            unit=self._unit,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            bar_format=None if self._total is None else layout,
+        )
 
     def update_to(self, done: float, note: str = "") -> None:
         """Say how much is done in all; ``note`` follows the numbers."""
@@ -144,6 +152,12 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is and end its line."""
         if self._bar is not None:
+            self._bar.close()
+
+    def remove(self) -> None:
+        """Take the bar away; what is printed next stands in its line."""
+        if self._bar is not None:
+            self._bar.leave = False
             self._bar.close()
 
     def __enter__(self) -> Self:

@@ -213,13 +213,13 @@ class _Bar:
 
     def _show(self, kind: str, unit: str, total: int) -> console.Progress:
         if self._bar is None or self._kind != kind:
-            self._close()
+            self._remove()
             self._bar, self._kind = console.Progress(total, label=kind, unit=unit), kind
         return self._bar
 
-    def _close(self) -> None:
+    def _remove(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            self._bar.remove()
             self._bar = None
 
     def __enter__(self) -> "_Bar":
@@ -232,7 +232,7 @@ class _Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self._remove()
         self._undo.close()
 
 

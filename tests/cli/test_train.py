@@ -1,11 +1,14 @@
 """``ava-detect train`` as it is typed: what it prints, refuses and writes, and what Ctrl-C does."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
-import time
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,24 +128,56 @@ def test_help_names_the_files_that_are_written(capsys):
     assert "torchrun --nproc-per-node 8 -m ava_detect train" in out
 
 
-def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(cfg: Path, tmp_path: Path):
-    command = [sys.executable, "-m", "ava_detect", "train", "--cfg", str(cfg), "SOLVER.MAX_EPOCH", "500"]
+def shown_on_terminal(command: list[str], *, until: str, then: signal.Signals) -> tuple[int, str]:
+    """Run a command on a terminal of 100 columns, send a signal to all its processes once it shows a text.
+
+    Returns:
+        Its exit code and what it showed.
+    """
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, 100))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, "--run-name", "a", "--no-check", "--device", "cpu"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        command, stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True
     )
-    metrics = tmp_path / "runs" / "a" / "metrics.jsonl"
-    deadline = time.monotonic() + 200
-    while not metrics.exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=200)
-    assert process.returncode == 130, err
-    assert "interrupted after step" in err
-    assert "SOLVER.MAX_EPOCH 500 --run-name a --no-check --device cpu --resume" in err
-    steps = sum('"kind": "train"' in line for line in metrics.read_text().splitlines())
+    os.close(its)
+    shown, sent = "", False
+    with contextlib.suppress(OSError):  # the terminal is closed when the last process has gone
+        while chunk := os.read(ours, 65_536):
+            shown += chunk.decode()
+            if until in shown and not sent:
+                os.killpg(process.pid, then)
+                sent = True
+    os.close(ours)
+    return process.wait(), shown
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        signal.SIGINT,  # of a terminal
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),  # of a scheduler, which ends the readers too
+    ],
+)
+def test_stopped_training_writes_a_checkpoint_and_shows_our_lines_only(
+    stop: signal.Signals, cfg: Path, tmp_path: Path
+):
+    command = [sys.executable, "-m", "ava_detect", "train", "--cfg", str(cfg), "SOLVER.MAX_EPOCH", "500"]
+    command += ["DATA_LOADER.NUM_WORKERS", "1", "--run-name", "a", "--no-check", "--device", "cpu"]
+    code, shown = shown_on_terminal(command, until=" 3/1000, ", then=stop)
+    assert code == 130, shown
+    lines = [line.rpartition("\r")[2].rstrip() for line in shown.replace("\r\n", "\n").split("\n")]
+    first_words = [line.split()[0] for line in lines if line]
+    assert first_words[:5] == ["config", "device", "data", "model", "eval"]
+    assert set(first_words[5:]) <= {"run", "epoch", "interrupted"}, shown
+    assert "--run-name a --no-check --device cpu --resume" in lines[-2]
+
+    bars = re.findall(r"\r(\|[^\r]*)", shown)
+    of_a_step = r"\|.*\| \d+/1000, eta \d+:\d\d:\d\d loss \d\.\d{4} lr \S+ step \S+ s data \d+ % \d+\.\d GB *"
+    assert re.fullmatch(r"\| +\| 0/1000 *", bars[0])
+    assert len(bars) >= 3
+    assert all(re.fullmatch(of_a_step, bar) and len(bar) < 100 for bar in bars[1:])
+
+    metrics = (tmp_path / "runs" / "a" / "metrics.jsonl").read_text().splitlines()
+    steps = sum('"kind": "train"' in line for line in metrics)
     assert (tmp_path / "runs" / "a" / "checkpoints" / f"step_{steps:08d}.ckpt").exists()

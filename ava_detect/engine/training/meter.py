@@ -92,27 +92,35 @@ class Meter:
         last = self._recent[-1]
         epoch, place = divmod(last.step - 1, self._per_epoch)
         width = len(str(self._per_epoch))
+        clips = sum(each.clips for each in self._recent)
         return (
             f"train  e {epoch + 1}/{self._epochs}  [{place + 1:>{width}}/{self._per_epoch}]"
-            f"  eta {duration(self.remaining_seconds)}  {self.note()}"
+            f"  eta {duration(self.remaining_seconds)}  loss {self._loss:.4f}  lr {last.lr:.4g}"
+            f"  step {self._step_seconds:.3f} s  data {self.waiting_share * self._step_seconds:.3f} s"
+            f"  {clips / max(self._seconds(), 1e-9):.1f} clips/s  mem {last.memory / 1e9:.1f} GB"
         )
 
     def note(self) -> str:
-        """Return the numbers of the last steps."""
-        last, count = self._recent[-1], len(self._recent)
-        seconds, waiting = self._seconds(), sum(each.data_seconds for each in self._recent)
-        clips = sum(each.clips for each in self._recent)
+        """Return what stands beside a progress bar, the most important first: a terminal may be narrow."""
+        last = self._recent[-1]
         return (
-            f"loss {median(each.loss for each in self._recent):.4f}  lr {last.lr:.4g}"
-            f"  step {seconds / count:.3f} s  data {waiting / count:.3f} s"
-            f"  {clips / max(seconds, 1e-9):.1f} clips/s"
-            f"  mem {last.memory / 1e9:.1f} GB"
+            f"eta {duration(self.remaining_seconds)} loss {self._loss:.4f} lr {last.lr:.3g}"
+            f" step {self._step_seconds:.3g} s data {100 * self.waiting_share:.0f} %"
+            f" {last.memory / 1e9:.1f} GB"
         )
 
     @property
     def remaining_seconds(self) -> float:
         """Time that the remaining steps will take at the pace of the last ones."""
-        return self._seconds() / len(self._recent) * (self._total - self._recent[-1].step)
+        return self._step_seconds * (self._total - self._recent[-1].step)
+
+    @property
+    def _loss(self) -> float:
+        return median(each.loss for each in self._recent)
+
+    @property
+    def _step_seconds(self) -> float:
+        return self._seconds() / len(self._recent)
 
     def _seconds(self) -> float:
         return sum(each.seconds for each in self._recent)

@@ -1,5 +1,7 @@
 """The numbers of the log, worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from ava_detect.engine.training.meter import Meter, StepFacts, duration
@@ -42,6 +44,13 @@ def test_line_of_a_step():
         "train  e 2/3  [ 3/10]  eta 0:00:34  loss 2.0000  lr 0.1  step 2.000 s  data 0.500 s  4.0 clips/s"
         "  mem 2.0 GB"
     )
+
+
+def test_note_of_a_large_run_leaves_room_for_a_bar_in_80_columns():
+    meter = Meter(total_steps=11_250, steps_per_epoch=1125, epochs=10)
+    meter.add(replace(facts(1200, seconds=5.3261, loss=0.07134), lr=0.0749961, memory=98_000_000_000))
+    assert meter.note() == "eta 14:52:07 loss 0.0713 lr 0.075 step 5.33 s data 9 % 98.0 GB"
+    assert len("|#| 1200/11250, " + meter.note()) <= 80
 
 
 def test_last_step_of_an_epoch_belongs_to_it():
