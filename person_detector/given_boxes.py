@@ -5,23 +5,47 @@ Needs neither torch nor Detectron2.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import DataError
+from evaluation.keyframes import time_keys
 from evaluation.rows import RowTable, read_boxes
 from person_detector.boxes import PersonBoxes
 
-_TICKS_PER_S = 1000  # files write whole seconds or three decimals; times are compared in milliseconds
+_US_PER_S = 1_000_000  # keyframes are told apart by microseconds, as in the evaluation
+_ROUNDED_BY_US = 500  # at most: other people's files write three decimals
+
+
+@dataclass(frozen=True, eq=False)
+class _Keyframes:
+    """The keyframes of one video in a file.
+
+    Attributes:
+        keys: [F] int64 microseconds, increasing.
+        bounds: [F + 1] first row of each keyframe, and behind the last.
+    """
+
+    keys: np.ndarray
+    bounds: list[int]
+
+    def nearest(self, time: float) -> slice | None:
+        """Return the rows of the keyframe at ``time``, seconds; None where there is none."""
+        wanted = round(time * _US_PER_S)
+        place = int(np.abs(self.keys - wanted).argmin())
+        if abs(int(self.keys[place]) - wanted) > _ROUNDED_BY_US:
+            return None
+        return slice(self.bounds[place], self.bounds[place + 1])
 
 
 class GivenBoxes:
     """The boxes of an AVA-style file, by video and time.
 
     A box that has a row per action (ground truth, and predicted boxes that carry labels) counts once, with
-    its best score; a row without a score counts as certain.
+    its best score; a row without a score counts as certain. A keyframe has the boxes of the file's nearest
+    time, if rounding to three decimals can have moved it there.
 
     Args:
         table: rows with normalised boxes.
@@ -32,16 +56,16 @@ class GivenBoxes:
 
     def __init__(self, table: RowTable) -> None:
         _check_scores(table)
-        ticks = np.rint(table.times * _TICKS_PER_S).astype(np.int64)
-        order = np.lexsort((table.lines, -table.scores, ticks, table.videos))
+        keys = time_keys(table.times + 0.0)  # "-0" is 0
+        order = np.lexsort((table.lines, -table.scores, keys, table.videos))
         self._boxes, self._scores = table.boxes[order], table.scores[order].astype(np.float32)
-        videos, ticks = table.videos[order], ticks[order]
-        changes = np.flatnonzero((np.diff(videos) != 0) | (np.diff(ticks) != 0)) + 1
-        bounds = [0, *changes.tolist(), len(order)] if len(order) else [0]
-        self._rows = {  # (video, tick) -> its rows, best first
-            (table.video_names[videos[first]], int(ticks[first])): slice(first, last)
-            for first, last in pairwise(bounds)
-        }
+        videos, keys = table.videos[order], keys[order]
+        self._keyframes: dict[str, _Keyframes] = {}
+        for video in np.unique(videos).tolist():
+            first, last = np.searchsorted(videos, [video, video + 1]).tolist()
+            distinct, starts = np.unique(keys[first:last], return_index=True)
+            bounds = [*(first + starts).tolist(), last]
+            self._keyframes[table.video_names[video]] = _Keyframes(distinct, bounds)
 
     @classmethod
     def read(cls, path: str | Path) -> GivenBoxes:
@@ -55,11 +79,12 @@ class GivenBoxes:
     @property
     def video_ids(self) -> set[str]:
         """The videos that have boxes."""
-        return {video_id for video_id, _ in self._rows}
+        return set(self._keyframes)
 
     def times(self, video_id: str) -> list[float]:
         """Return the times of a video that have boxes, in seconds, in order."""
-        return sorted(tick / _TICKS_PER_S for video, tick in self._rows if video == video_id)
+        keyframes = self._keyframes.get(video_id)
+        return [] if keyframes is None else (keyframes.keys / _US_PER_S).tolist()
 
     def at(self, video_id: str, time: float, width: int, height: int) -> PersonBoxes:
         """Return the people of one keyframe in pixels of a picture of the given size.
@@ -69,7 +94,8 @@ class GivenBoxes:
             time: seconds, as in the file: with the offset of an AVA clip, if the file has it.
             width, height: of the displayed picture, pixels.
         """
-        rows = self._rows.get((video_id, round(time * _TICKS_PER_S)))
+        keyframes = self._keyframes.get(video_id)
+        rows = None if keyframes is None else keyframes.nearest(time)
         if rows is None:
             return PersonBoxes.none()
         _, first = np.unique(self._boxes[rows], axis=0, return_index=True)

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ava_detect.video.keyframes import KeyframeGrid
 from evaluation.errors import DataError
-from evaluation.rows import ActionRow, table_of_rows
+from evaluation.rows import ActionRow, format_time, table_of_rows
 from person_detector import GivenBoxes, PersonBoxes
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -57,10 +59,31 @@ def test_only_the_rows_of_that_video_and_time_count():
     assert boxes.video_ids == {"gym", "park"}
 
 
-def test_times_are_equal_to_the_millisecond_that_files_write():
+def test_times_may_differ_by_what_three_decimals_leave_out():
     boxes = given(("gym", 0.333, LEFT, 0.3))
     assert len(boxes.at("gym", 1 / 3, 10, 10)) == 1
     assert len(boxes.at("gym", 0.335, 10, 10)) == 0
+
+
+@pytest.mark.parametrize("offset", [0, 900])
+def test_times_that_a_file_rounds_find_their_keyframe_again(offset: int):
+    """Every frame of 29.97 fps: the 16th lies half way between two milliseconds."""
+    times = [offset + time for time in KeyframeGrid(0.033366667, end=2.0)]
+    rows = [
+        ActionRow("gym", time, (0.0, 0.0, number / 100, 1.0), 0, 0.5) for number, time in enumerate(times)
+    ]
+    boxes = GivenBoxes(
+        table_of_rows(replace(row, timestamp=float(format_time(row.timestamp))) for row in rows)
+    )
+    found = [boxes.at("gym", time, 100, 100).boxes[:, 2].tolist() for time in times]
+    assert found == [[pytest.approx(number)] for number in range(len(times))]
+
+
+def test_of_two_times_within_a_millisecond_the_nearer_counts():
+    boxes = given(("gym", 0.3331, LEFT, 0.3), ("gym", 0.3334, WHOLE, 0.8))
+    assert boxes.at("gym", 1 / 3, 10, 10).scores.tolist() == pytest.approx([0.8])
+    assert boxes.at("gym", 0.3331, 10, 10).scores.tolist() == pytest.approx([0.3])
+    assert len(boxes.at("gym", 0.334, 10, 10)) == 0
 
 
 def test_a_box_with_a_row_per_action_counts_once_with_its_best_score():
