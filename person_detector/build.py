@@ -51,6 +51,7 @@ class DetectorChoices(TypedDict, total=False):
     mode: Mode
     proposals: int | None
     short_side: int | None
+    backend: Backend | None
 
 
 def build_person_detector(

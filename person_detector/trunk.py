@@ -84,18 +84,26 @@ class OpenVinoTrunk:
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
-        AvaDetectError: it cannot run this trunk.
+        OpenVinoError: it cannot run this trunk.
     """
 
     def __init__(self, trunk: TorchTrunk, *, precision: str) -> None:
         self.levels = trunk.levels
         example = torch.zeros(1, 3, _EXAMPLE_PX, _EXAMPLE_PX)
         self._network = OpenVinoNetwork(
-            _Flat(trunk), [example], shapes=[(-1, 3, -1, -1)], precision=precision
+            _Flat(trunk),
+            [example],
+            shapes=[(-1, 3, -1, -1)],
+            precision=precision,
+            instead="--detector-backend torch",
         )
 
     def __call__(self, pictures: Tensor) -> TrunkOutput:
-        """Run on [N, 3, H, W] pictures."""
+        """Run on [N, 3, H, W] pictures.
+
+        Raises:
+            OpenVinoError: it fails on these.
+        """
         return _named(self._network(pictures), self.levels)
 
 

@@ -77,3 +77,26 @@ def _pictures(count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
         left = k % (size[1] - 24)
         image[20:60, left : left + 24] = 255
         yield image
+
+
+@pytest.fixture
+def failing_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand OpenVINO, of the second input of every network, a part that it refuses."""
+    from ava_detect.acceleration.openvino_network import OpenVinoNetwork
+
+    plain = OpenVinoNetwork.__init__
+
+    class Request:
+        def __init__(self, request) -> None:
+            self.request, self.calls = request, 0
+
+        def infer(self, arrays, **options):
+            self.calls += 1
+            arrays = [array[:, :1] for array in arrays] if self.calls == 2 else arrays
+            return self.request.infer(arrays, **options)
+
+    def init(self, *args, **options) -> None:
+        plain(self, *args, **options)
+        self._request = Request(self._request)
+
+    monkeypatch.setattr(OpenVinoNetwork, "__init__", init)

@@ -22,7 +22,13 @@ from evaluation.errors import AvaDetectError, MissingDependencyError
 _TELEMETRY = "openvino_telemetry"
 _PRECISION_HINTS = {"fp32": "f32", "bf16": "bf16"}
 
+_PLACES = ("Exception from ", "Check '", "While validating node")
+
 _log = logging.getLogger(__name__)
+
+
+class OpenVinoError(AvaDetectError):
+    """OpenVINO gave up, on a network or on what went into it; ``hint`` is how to do without."""
 
 
 def has_openvino() -> bool:
@@ -67,6 +73,7 @@ class OpenVinoNetwork:
         examples: one input each, for tracing; small ones do.
         shapes: of the inputs, -1 where the size is free.
         precision: "fp32" or "bf16".
+        instead: what a user types to do without OpenVINO.
 
     Attributes:
         precision: "fp32" or "bf16", as it is computed; not what was asked for where the CPU cannot do that.
@@ -74,7 +81,7 @@ class OpenVinoNetwork:
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
-        AvaDetectError: it cannot run this network.
+        OpenVinoError: it cannot run this network.
     """
 
     def __init__(
@@ -84,8 +91,10 @@ class OpenVinoNetwork:
         *,
         shapes: Sequence[Sequence[int]],
         precision: str,
+        instead: str,
     ) -> None:
         openvino = import_openvino()
+        self._hint = f"Leave it out: {instead}"
         settings = {
             "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -96,9 +105,8 @@ class OpenVinoNetwork:
             model.reshape(dict(enumerate(shapes)))
             compiled = openvino.Core().compile_model(model, "CPU", settings)
         except Exception as error:  # OpenVINO's exceptions, and torch's of tracing, have no base of their own
-            reason = str(error).strip().splitlines()[:1]
-            raise AvaDetectError(
-                f"OpenVINO cannot run the network: {''.join(reason)}", hint="Leave it out: --backend torch"
+            raise OpenVinoError(
+                f"OpenVINO cannot run the network: {_reason(error)}", hint=self._hint
             ) from error
         self.threads: int = compiled.get_property("INFERENCE_NUM_THREADS")
         used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
@@ -108,10 +116,24 @@ class OpenVinoNetwork:
         self._request = compiled.create_infer_request()
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """Run on float32 tensors; the outputs are float32 and new."""
+        """Run on float32 tensors; the outputs are float32 and new.
+
+        Raises:
+            OpenVinoError: it fails on these.
+        """
         arrays = [tensor.contiguous().numpy() for tensor in inputs]
-        results = self._request.infer(arrays, share_inputs=True)
+        try:
+            results = self._request.infer(arrays, share_inputs=True)
+        except RuntimeError as error:  # what OpenVINO's own exceptions are in Python
+            raise OpenVinoError(f"OpenVINO failed: {_reason(error)}", hint=self._hint) from error
         return [torch.from_numpy(result) for result in results.values()]
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of OpenVINO's report that says what happened; others say where in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(_PLACES)]
+    return (telling or lines or [type(error).__name__])[0]
 
 
 def _convert(openvino: Any, network: nn.Module, examples: Sequence[Tensor]) -> Any:

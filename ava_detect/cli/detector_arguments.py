@@ -17,6 +17,7 @@ _FLAGS = {
     "detector_mode": "--detector-mode",
     "detector_proposals": "--detector-proposals",
     "detector_short_side": "--detector-short-side",
+    "detector_backend": "--detector-backend",
 }
 
 
@@ -28,7 +29,7 @@ def add_detector_arguments(
     Args:
         group: of the parser.
         short_names: the command runs no action model that they could be meant for, so ``--weights``,
-            ``--mode``, ``--proposals`` and ``--short-side`` do as well.
+            ``--mode``, ``--proposals``, ``--short-side`` and ``--backend`` do as well.
         weights_help: what ``--help`` says of the weights.
         required: the weights have to be given.
     """
@@ -69,6 +70,12 @@ def add_detector_arguments(
         metavar="PIXELS",
         help="pictures are resized to this (default: as the detector was tested)",
     )
+    group.add_argument(
+        *names("backend"),
+        dest="detector_backend",
+        choices=("torch", "openvino"),
+        help="what runs its convolutions (default: as the mode says)",
+    )
 
 
 def given_detector_flag(args: argparse.Namespace) -> str | None:
@@ -84,4 +91,5 @@ def detector_choices(args: argparse.Namespace) -> DetectorChoices:
         "mode": args.detector_mode or "exact",
         "proposals": args.detector_proposals,
         "short_side": args.detector_short_side,
+        "backend": args.detector_backend,
     }

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ava_detect.engine.interruption import Interruption
-from ava_detect.engine.keyframe_clips import KeyframeClip
+from ava_detect.engine.keyframe_clips import KeyframeClip, told_at_keyframes
 from ava_detect.engine.keyframe_images import KeyframePictures
 from ava_detect.engine.prediction import Outcome
 from ava_detect.engine.predictor import FindPeople
@@ -128,7 +128,7 @@ class BoxFinder:
             to_do = itertools.dropwhile(lambda moment: moment <= progress.last_time, task.times)
             with closing(prefetch(pictures.keyframes(to_do), depth=2 * self.batch)) as ready:
                 while clips := list(itertools.islice(ready, self.batch)):
-                    for result in self._results(task.video_id, clips):
+                    for result in self._results(task, clips):
                         journal.append(result)
                         watch(task, result)
                     if interruption.requested:
@@ -136,9 +136,11 @@ class BoxFinder:
             journal.finish("damaged" if pictures.damage else "complete", pictures.damage or "")
         return Outcome(path, "damaged" if pictures.damage else "complete", pictures.damage or "")
 
-    def _results(self, video_id: str, clips: Sequence[KeyframeClip]) -> Iterator[KeyframeResult]:
+    def _results(self, task: BoxTask, clips: Sequence[KeyframeClip]) -> Iterator[KeyframeResult]:
         lowest = self.settings.person_thresh or 0.0
-        for clip, found in zip(clips, self.find(video_id, clips), strict=True):
+        with told_at_keyframes(task.pictures.path, clips):
+            people = self.find(task.video_id, clips)
+        for clip, found in zip(clips, people, strict=True):
             yield _result(clip, found.above(lowest), float(max(found.scores, default=nan)))
 
 

@@ -23,11 +23,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ava_detect.acceleration.openvino_network import has_openvino
+from ava_detect.acceleration.openvino_network import OpenVinoError, has_openvino
 from ava_detect.engine.trunks import CompiledTrunk, OpenVinoTrunk, TorchTrunk, Trunk, convert_parameters
 from ava_detect.models import SlowFast
 from ava_detect.models.folding import fold_batch_norms
-from evaluation.errors import AvaDetectError, UsageError
+from evaluation.errors import UsageError
 
 ScoreActions = Callable[[list[Tensor], Tensor], Tensor]
 """(clips of the pathways [N, C, T, H, W], rois [R, 5]) -> scores [R, K] float32."""
@@ -93,7 +93,7 @@ def prepare_for_inference(
     Raises:
         UsageError: the backend is unknown or does not run on ``device``.
         MissingDependencyError: the backend is not installed.
-        AvaDetectError: the backend that was asked for cannot run this network.
+        OpenVinoError: it was asked for and cannot run this network.
     """
     chosen = pick_backend(backend, device, keyframes=keyframes)
     folded = fold_batch_norms(model)
@@ -103,7 +103,7 @@ def prepare_for_inference(
         try:
             trunk: Trunk = OpenVinoTrunk(folded, example=example, precision=precision)
             return InferenceNetwork(trunk, folded.head, chosen)
-        except AvaDetectError as error:
+        except OpenVinoError as error:
             if backend != "auto":
                 raise
             _log.warning("torch runs the network, in more time: %s", error)

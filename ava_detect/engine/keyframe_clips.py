@@ -6,14 +6,17 @@ never converted; one that is wanted is resized once, however many clips share it
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil, inf
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from ava_detect.engine.failure_causes import told_at
 from ava_detect.video.clip_sampler import TIE_S
 
 LONGEST_GAP_S = 4.0
@@ -66,6 +69,19 @@ class KeyframeClip:
     image: np.ndarray
     frames: np.ndarray
     steps: Steps | None = None
+
+
+@contextmanager
+def told_at_keyframes(video: Path, clips: Sequence[KeyframeClip]) -> Iterator[None]:
+    """Say at which keyframes of a video a network gave up, and what to type.
+
+    Raises:
+        AvaDetectError: OpenVINO failed, or memory is short.
+    """
+    first, last = clips[0].time, clips[-1].time
+    place = f"{video} at {first:g} s" if first == last else f"{video} from {first:g} to {last:g} s"
+    with told_at(place, less_memory="With a smaller --batch, --resume goes on with what has been kept."):
+        yield
 
 
 def keyframe_clips(

@@ -22,7 +22,7 @@ from torch import Tensor
 from ava_detect.config import Config
 from ava_detect.engine.device import pick_device, pick_precision
 from ava_detect.engine.inference import prepare_for_inference
-from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips
+from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips, told_at_keyframes
 from ava_detect.engine.person_tracks import STEP_S, PersonTracks
 from ava_detect.engine.prefetch import prefetch
 from ava_detect.models import SlowFast, split_pathways
@@ -200,10 +200,11 @@ class VideoRun:
     def _results(self, batch: list[KeyframeClip], tracks: PersonTracks | None) -> Iterator[KeyframeResult]:
         predictor = self.predictor
         started = time.perf_counter()
-        found = predictor.find_people(self.video_id, batch)
-        people = [persons.above(predictor.person_thresh) for persons in found]
-        persons_done = time.perf_counter()
-        scores = predictor.score(batch, [persons.boxes for persons in people])
+        with told_at_keyframes(self.video.info.path, batch):
+            found = predictor.find_people(self.video_id, batch)
+            people = [persons.above(predictor.person_thresh) for persons in found]
+            persons_done = time.perf_counter()
+            scores = predictor.score(batch, [persons.boxes for persons in people])
         self.seconds["persons"] += persons_done - started
         self.seconds["actions"] += time.perf_counter() - persons_done
         ends = np.cumsum([len(persons.boxes) for persons in people])

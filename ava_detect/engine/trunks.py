@@ -89,7 +89,7 @@ class OpenVinoTrunk:
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
-        AvaDetectError: it cannot run this network.
+        OpenVinoError: it cannot run this network.
     """
 
     def __init__(self, model: SlowFast, *, example: Sequence[Tensor], precision: str) -> None:
@@ -100,10 +100,15 @@ class OpenVinoTrunk:
             [clip.to("cpu", torch.float32) for clip in example],
             shapes=[(-1, *clip.shape[1:3], -1, -1) for clip in example],
             precision=precision,
+            instead="--backend torch",
         )
 
     def __call__(self, clips: Sequence[Tensor]) -> list[Tensor]:
-        """Run on clips [N, C, T, H, W], one per pathway, slowest first."""
+        """Run on clips [N, C, T, H, W], one per pathway, slowest first.
+
+        Raises:
+            OpenVinoError: it fails on these.
+        """
         return self._network(*clips)
 
 

@@ -17,7 +17,11 @@ from ava_detect.output.records import End, Header, Keyframe, Record, Status, to_
 from ava_detect.output.results import KeyframeResult
 from evaluation.errors import AvaDetectError, DataError, UsageError
 
-_NOT_COMPARED = ("video.path",)  # the same file may be named from another folder
+_NOT_COMPARED = (
+    "video.path",  # the same file may be named from another folder
+    "settings.backend",  # changes results by rounding only, and a run that OpenVINO stopped goes on in torch
+    "detector.backend",
+)
 _INTERRUPTED = "the run was interrupted"
 
 

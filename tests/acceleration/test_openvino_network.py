@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ava_detect.acceleration import openvino_network
-from ava_detect.acceleration.openvino_network import OpenVinoNetwork, has_openvino, import_openvino
-from evaluation.errors import AvaDetectError, MissingDependencyError
+from ava_detect.acceleration.openvino_network import (
+    OpenVinoError,
+    OpenVinoNetwork,
+    has_openvino,
+    import_openvino,
+)
+from evaluation.errors import MissingDependencyError
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +51,7 @@ def compile_two(precision: str) -> OpenVinoNetwork:
         [torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)],
         shapes=[(-1, 3, -1, -1), (-1, 1, -1, -1)],
         precision=precision,
+        instead="--leave-out",
     )
 
 
@@ -93,10 +99,20 @@ def test_a_network_that_cannot_be_converted_is_one_line():
         def forward(self, x: Tensor) -> tuple[Tensor]:
             return (torch.linalg.svd(x)[0],)
 
-    with pytest.raises(AvaDetectError, match="OpenVINO cannot run the network: ") as caught:
-        OpenVinoNetwork(Odd(), [torch.eye(3)], shapes=[(3, 3)], precision="fp32")
+    with pytest.raises(OpenVinoError, match="OpenVINO cannot run the network: ") as caught:
+        OpenVinoNetwork(Odd(), [torch.eye(3)], shapes=[(3, 3)], precision="fp32", instead="--leave-out")
     assert "\n" not in str(caught.value)
-    assert "--backend torch" in caught.value.hint
+    assert caught.value.hint == "Leave it out: --leave-out"
+
+
+@needs_openvino
+def test_inputs_that_it_fails_on_are_one_line_that_says_why():
+    network = compile_two("fp32")
+    with pytest.raises(OpenVinoError, match="OpenVINO failed: Can't set the input tensor ") as caught:
+        network(torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 8, 8))  # four channels instead of three
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint == "Leave it out: --leave-out"
+    assert len(network(torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8))) == 2  # the next may be right again
 
 
 def test_where_it_is_missing_the_line_to_install_it_is_given(monkeypatch):
@@ -131,7 +147,7 @@ from torch import nn
 class Double(nn.Module):
     def forward(self, x):
         return (x * 2,)
-network = OpenVinoNetwork(Double(), [torch.zeros(1, 3)], shapes=[(-1, 3)], precision="fp32")
+network = OpenVinoNetwork(Double(), [torch.zeros(1, 3)], shapes=[(-1, 3)], precision="fp32", instead="")
 assert network(torch.ones(2, 3))[0].sum() == 12
 assert "openvino_telemetry" not in sys.modules
 """

@@ -21,7 +21,8 @@ def told_in_words() -> Iterator[None]:
             case Cause.MEMORY:
                 raise AvaDetectError(
                     "out of memory",
-                    hint="A smaller --batch or --precision bf16 takes less. Then go on with --resume.",
+                    hint="What is scored has been kept: --resume goes on where there is more memory.\n"
+                    "Begun anew, with --overwrite, a smaller --batch or --precision bf16 takes less.",
                 ) from error
             case Cause.READER:
                 raise AvaDetectError(

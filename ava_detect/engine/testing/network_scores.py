@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ava_detect.config import Config
 from ava_detect.data.clip_dataset import Batch
+from ava_detect.engine.failure_causes import told_at
 from ava_detect.models import split_pathways
 from evaluation.errors import AvaDetectError
 
@@ -53,7 +54,7 @@ def score_batches(
         device: where the network takes its clips.
 
     Raises:
-        AvaDetectError: the network gives scores that are not finite.
+        AvaDetectError: the network fails, or gives scores that are not finite.
     """
     rest = iter(clips)
     for keyframes in batches:
@@ -74,8 +75,9 @@ def _one_view(
     unread = {clip.index: clip.reason for clip in batch.skipped}
     if not len(batch):
         return {}, unread
-    there = batch.to(device)
-    scores = network(split_pathways(there.clips, cfg), there.boxes).double().cpu().numpy()
+    with told_at(_place(batch)):
+        there = batch.to(device)
+        scores = network(split_pathways(there.clips, cfg), there.boxes).double().cpu().numpy()
     ends = np.cumsum([len(keyframe.boxes) for keyframe in batch.keyframes])
     by_place = dict(zip(batch.indices, np.split(scores, ends[:-1]), strict=True))
     for place, keyframe in zip(batch.indices, batch.keyframes, strict=True):
@@ -85,3 +87,8 @@ def _one_view(
                 hint="Its weights have diverged, or --precision is too low for them: try fp32.",
             )
     return by_place, unread
+
+
+def _place(batch: Batch) -> str:
+    first, last = map(str, (batch.keyframes[0], batch.keyframes[-1]))
+    return first if first == last else f"{first} to {last}"

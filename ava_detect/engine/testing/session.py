@@ -97,7 +97,6 @@ class TestSession:
             plan,
             tester.annotations,
             precision=precision,
-            backend=network.backend,
             device=process.device.type,
             batch=batch_size,
         )

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ava_detect.acceleration.openvino_network import has_openvino
 from ava_detect.cli import main
 from ava_detect.config import load_config, replace
 from ava_detect.engine.testing.journal import TestJournal
@@ -166,6 +168,22 @@ def test_ctrl_c_keeps_what_is_done(run_test, undisturbed, stop_after, capsys):
     assert run_test("--resume") == 0
     assert "resumed  3 of 11" in capsys.readouterr().err
     assert files_of("out") == undisturbed
+
+
+@pytest.mark.skipif(not has_openvino(), reason="an extra of the package")
+def test_a_clip_that_openvino_fails_on_is_named_and_torch_goes_on(
+    run_test, small_weights, failing_openvino, capsys
+):
+    assert run_test("--overwrite") == 0
+    rows = len(Path("out/detections.csv").read_text().splitlines())
+    words = ["test", "--weights", str(small_weights), "--out", "out", "--no-progress"]
+    assert main([*words, "--backend", "openvino", "--overwrite"]) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"error: \w+ at \d+: OpenVINO failed: Can't set the input tensor", said)
+    assert "Leave it out: --backend torch --resume goes on with what has been kept." in said
+    assert run_test("--resume") == 0
+    assert "resumed  1 of 11 keyframes are done" in capsys.readouterr().err
+    assert len(Path("out/detections.csv").read_text().splitlines()) == rows
 
 
 def test_resume_without_an_interrupted_test_begins_one(run_test, undisturbed):
