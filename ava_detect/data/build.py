@@ -143,14 +143,16 @@ def annotated_videos(cfg: Config) -> tuple[list[str], list[Path]]:
     """Name the videos of the training and the test set.
 
     Returns:
-        Their ids, and the annotation files that are not there (boxes to test on are often made last).
+        Their ids, and the files that would name more of them and are not there. The boxes to test on, which
+        are often made last, are missed only where no labels name the videos of the test set.
 
     Raises:
         DataError: a file cannot be used, or none of them is there.
     """
     ava = cfg.AVA
     truth = [*ava.TRAIN_GT_BOX_LISTS, *filter(None, [ava.GROUNDTRUTH_FILE])]
-    readers = dict.fromkeys(truth, read_groundtruth) | dict.fromkeys(ava.TEST_PREDICT_BOX_LISTS, read_boxes)
+    boxes = [] if ava.TEST_GT_BOXES else ava.TEST_PREDICT_BOX_LISTS
+    readers = dict.fromkeys(truth, read_groundtruth) | dict.fromkeys(boxes, read_boxes)
     files = {_annotation_path(cfg, name): reader for name, reader in readers.items()}
     missing = [path for path in files if not path.exists()]
     if len(missing) == len(files):
@@ -159,7 +161,8 @@ def annotated_videos(cfg: Config) -> tuple[list[str], list[Path]]:
             hint="AVA.ANNOTATION_DIR, AVA.TRAIN_GT_BOX_LISTS and AVA.GROUNDTRUTH_FILE say where they are.",
         )
     names = {name for path, reader in files.items() if path.exists() for name in reader(path).video_names}
-    return sorted(names), missing
+    labelled = groundtruth_file(cfg) not in (None, *missing)
+    return sorted(names), [path for path in missing if not (labelled and files[path] is read_boxes)]
 
 
 def build_label_map(cfg: Config) -> LabelMap:

@@ -54,9 +54,29 @@ def test_copies_of_both_sets_are_made_beside_the_originals(
     assert "2 copies" in said.out
     assert "as JPEG frames" in said.out
     assert said.out.splitlines()[-1] == f"to use the copies: AVA.VIDEO_DIR '{out}'"
-    assert "val_boxes.csv: not there" in said.err
+    assert "val_boxes.csv" not in said.err  # val.csv names the same videos
     assert prepare() == 0
     assert "2 of them there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "mentioned"),
+    [
+        ([], True),
+        (["AVA.TEST_GT_BOXES", "True"], False),  # tests need no boxes of a detector
+    ],
+)
+def test_boxes_that_alone_would_name_the_test_videos_are_missed(
+    own_set: Path,
+    prepare: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    settings: list[str],
+    mentioned: bool,
+):
+    assert prepare("AVA.GROUNDTRUTH_FILE", "", *settings) == 0
+    said = capsys.readouterr()
+    assert "1 copies" in said.out
+    assert (f"{own_set / 'val_boxes.csv'}: not there; its videos are not looked for" in said.err) == mentioned
 
 
 def test_a_broken_video_is_named_and_gives_exit_code_3(
