@@ -92,11 +92,11 @@ def run(args: argparse.Namespace) -> int:
 
     from ava_detect.config import load_config
     from ava_detect.engine.distributed import joined_processes
-    from ava_detect.engine.interruption import graceful_interruption
+    from ava_detect.engine.testing.in_turn import FailedInFirstError
     from ava_detect.engine.training.assembly import Start
     from ava_detect.engine.training.refusals import check_trainable
     from ava_detect.engine.training.run_folder import command_line
-    from ava_detect.engine.training.session import Request, run_training
+    from ava_detect.engine.training.session import Request
 
     cfg = load_config(args.cfg, [*overrides_from(args), *_flags_as_settings(args)])
     check_trainable(cfg)
@@ -115,17 +115,28 @@ def run(args: argparse.Namespace) -> int:
             console.set_up(args)
         if args.dry_run:
             return _dry_run(cfg, process, request, args)
-        with graceful_interruption(same_within_s=_TORCHRUN_ECHO_S) as interruption, _Bar() as bar:
-            outcome = run_training(
-                cfg,
-                process,
-                request,
-                interruption=interruption,
-                check_data=lambda: None if args.no_check or args.resume else _check_data(args),
-                watch=bar.watch(),
-            )
-        if process.is_first:
-            _say_outcome(outcome, args, request.argv)
+        try:
+            return _train(cfg, process, request, args)
+        except FailedInFirstError as error:
+            return error.exit_code
+
+
+def _train(cfg: "Config", process: "Process", request: "Request", args: argparse.Namespace) -> int:
+    """Train, with a bar, until the end or Ctrl-C."""
+    from ava_detect.engine.interruption import graceful_interruption
+    from ava_detect.engine.training.session import run_training
+
+    with graceful_interruption(same_within_s=_TORCHRUN_ECHO_S) as interruption, _Bar() as bar:
+        outcome = run_training(
+            cfg,
+            process,
+            request,
+            interruption=interruption,
+            check_data=lambda: None if args.no_check or args.resume else _check_data(args),
+            watch=bar.watch(),
+        )
+    if process.is_first:
+        _say_outcome(outcome, args, request.argv)
     return 0 if outcome.finished else 130
 
 

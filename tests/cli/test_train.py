@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,37 @@ def test_faults_in_the_data_stop_before_anything_is_built(cfg: Path, data: Path,
     assert "class" in err
     assert "To train all the same: --no-check" in err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["AVA.TRAIN_GT_BOX_LISTS", "[absent.csv]"], "absent.csv: "),
+        (["AVA.VIDEO_DIR", "no/videos"], "no/videos"),
+        (["MODEL.NUM_CLASSES", "2"], "NUM_CLASSES"),
+        (["--weights", "absent.pt"], "absent.pt"),
+        (["TRAIN.BATCH_SIZE", "100"], "fewer than a batch of 100"),
+    ],
+)
+def test_failed_start_leaves_nothing_behind(
+    settings: list[str], message: str, cfg: Path, tmp_path: Path, capsys
+):
+    arguments = ["train", "--cfg", str(cfg), "--run-name", "a", "--no-check", "--device", "cpu"]
+    assert main([*arguments, *settings]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_failed_start_is_not_in_the_way_of_the_next(cfg: Path, data: Path, tmp_path: Path):
+    arguments = ["train", "--cfg", str(cfg), "--run-name", "a", "--no-check", "--device", "cpu"]
+    arguments += ["AVA.ANNOTATION_DIR", str(tmp_path), "--limit-batches", "1"]
+    assert main(arguments) == 1
+    shutil.copy(data / "train.csv", tmp_path)
+    shutil.copy(data / "labels.pbtxt", tmp_path)
+    assert main(arguments) == 0
+    log = (tmp_path / "runs" / "a" / "log.txt").read_text()
+    assert "data     train 10 keyframes" in log  # said before there was a folder
+    assert "absent" not in log
 
 
 def test_wrong_environment_is_told(cfg: Path, capsys, monkeypatch):

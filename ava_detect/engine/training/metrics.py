@@ -8,13 +8,9 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evaluation.atomic import atomic_path
 from evaluation.errors import MissingDependencyError
-
-if TYPE_CHECKING:
-    pass
 
 SUMMARY_COLUMNS = (
     "epoch", "step", "loss", "lr", "mean_ap", "seconds", "data_share", "clips_per_s", "skipped"
@@ -90,25 +86,32 @@ def _number(text: str | None) -> float:
         return float("inf")
 
 
+def check_tensorboard() -> None:
+    """Refuse to draw curves without TensorBoard.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import torch.utils.tensorboard  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise MissingDependencyError(
+            "TENSORBOARD.ENABLE is on, and TensorBoard is not installed", hint="pip install tensorboard"
+        ) from error
+
+
 class Curves:
-    """TensorBoard's curves.
+    """TensorBoard's curves; ``check_tensorboard`` comes first.
 
     Args:
         folder: for its event files.
         after_step: forget what earlier runs wrote after this step.
-
-    Raises:
-        MissingDependencyError: TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, *, after_step: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingDependencyError(
-                "TENSORBOARD.ENABLE is on, and TensorBoard is not installed", hint="pip install tensorboard"
-            ) from error
-        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=after_step + 1)
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=after_step + 1)
 
     def add(self, step: int, values: Mapping[str, float | None]) -> None:
         """Draw a point of each curve."""

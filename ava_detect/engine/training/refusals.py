@@ -2,6 +2,7 @@
 
 from ava_detect.config import Config
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.training.metrics import check_tensorboard
 from evaluation.errors import ConfigError, UsageError
 
 
@@ -10,6 +11,7 @@ def check_trainable(cfg: Config) -> None:
 
     Raises:
         ConfigError: not an AVA-style data set, or a loss and a head that do not go together.
+        MissingDependencyError: curves are to be drawn without TensorBoard.
     """
     dataset, model = cfg.TRAIN.DATASET, cfg.MODEL
     told = "TRAIN.DATASET" in cfg.written
@@ -27,6 +29,8 @@ def check_trainable(cfg: Config) -> None:
             f"MODEL.HEAD_ACT softmax: MODEL.LOSS_FUNC {model.LOSS_FUNC} trains one sigmoid per class",
             hint="Set MODEL.HEAD_ACT sigmoid",
         )
+    if cfg.TENSORBOARD.ENABLE:
+        check_tensorboard()
 
 
 def check_processes(cfg: Config, process: Process) -> None:

@@ -112,24 +112,31 @@ def check_run_name(name: str) -> None:
         raise UsageError(f"--run-name {name!r}: expected the name of a folder inside OUTPUT_DIR")
 
 
-def make_run_folder(path: Path) -> RunFolder:
+def check_new(path: Path) -> None:
+    """Refuse to begin a run where something is already.
+
+    Raises:
+        UsageError: something is.
+    """
+    if path.exists():
+        raise UsageError(
+            f"{path}: is there already",
+            hint="--resume goes on with it; --run-name NAME begins another.",
+        )
+
+
+def make_run_folder(path: Path) -> None:
     """Make the folder of a new run.
 
     Raises:
         UsageError: it is there already.
         AvaDetectError: it cannot be made.
     """
+    check_new(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-    except FileExistsError:
-        raise UsageError(
-            f"{path}: is there already",
-            hint="--resume goes on with it; --run-name NAME begins another.",
-        ) from None
-    except OSError as error:
+        path.mkdir(parents=True)
+    except OSError as error:  # also where two commands begin at once
         raise AvaDetectError(f"{path}: cannot be made ({error.strerror or error})") from error
-    return RunFolder(path)
 
 
 def record_start(folder: RunFolder, cfg: Config, argv: Sequence[str], *, resumed: bool) -> None:

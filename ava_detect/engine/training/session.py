@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ava_detect.config.dump import format_value
 from ava_detect.engine.device import describe_device
 from ava_detect.engine.distributed import Process
 from ava_detect.engine.interruption import Interruption
+from ava_detect.engine.testing.in_turn import first_does
 from ava_detect.engine.training import run_folder
 from ava_detect.engine.training.assembly import (
     Start,
@@ -31,13 +31,11 @@ from ava_detect.engine.training.checkpoint_folder import CheckpointFolder
 from ava_detect.engine.training.random_states import seed_everything
 from ava_detect.engine.training.refusals import check_processes, check_trainable
 from ava_detect.engine.training.run_folder import RunFolder
+from ava_detect.engine.training.run_log import RunLog
 from ava_detect.engine.training.trainer import Trainer
 from ava_detect.weights.zoo import Progress
-from evaluation.errors import AvaDetectError
 
 logger = logging.getLogger(__name__)
-
-_PACKAGES = ("ava_detect", "person_detector", "evaluation")
 
 # What may change between a run and its continuation without changing what is learnt.
 _FREE_KEYS = ("DATA_LOADER.", "TENSORBOARD.", "TEST.", "LOG_PERIOD", "OUTPUT_DIR")
@@ -133,23 +131,14 @@ def run_training(
     if process.is_first:
         check_data()
     cfg = fitted_to_machine(cfg, process)
-    folder, checkpoint, path = _open_folder(cfg, process, request)
-    with _log_file(folder, process):
-        if process.is_first:
-            run_folder.record_start(folder, cfg, request.argv, resumed=checkpoint is not None)
+    with RunLog(logging.INFO if process.is_first else logging.WARNING) as log:
+        place = _find_place(cfg, process, request)
         _say_where(cfg, process, request)
-        if checkpoint is not None:
-            _warn_of_changes(cfg, checkpoint)
-        seed_everything(cfg.RNG_SEED)
-        start = request.start if checkpoint is None else Start(precision=request.start.precision)
-        parts = build_parts(cfg, process, start, progress=watch.download)
-        precision = choose_precision(cfg, start.precision, process.device)
-        evaluate = build_evaluation(cfg, process, precision, watch=watch.evaluation)
-        trainer = Trainer(parts, folder, evaluate=evaluate, interruption=interruption, watch=watch.step)
-        if checkpoint is not None:
-            trainer.restore(checkpoint)
-            state = trainer.state
-            logger.info("resumed  from %s: step %d of %d", path, state.step, trainer.total_steps)
+        trainer = _build_trainer(cfg, process, request, place, interruption, watch)
+        first_does(process, lambda: _open(place, cfg, request))  # a start that fails leaves nothing behind
+        folder = place.folder
+        if folder.path.is_dir():  # not on another machine without a common disk
+            log.keep_in(folder.log(process.rank))
         logger.info("run      %s", folder.path)
         limit = request.limit_batches
         finished = trainer.run(last_step=None if limit is None else trainer.state.step + limit)
@@ -157,47 +146,85 @@ def run_training(
     return Outcome(folder, finished, trainer.state.step, trainer.total_steps, best if best >= 0 else None)
 
 
-def _open_folder(
-    cfg: Config, process: Process, request: Request
-) -> tuple[RunFolder, Checkpoint | None, Path | None]:
-    """Make the folder of a new run, or find the run to go on with and its newest whole checkpoint.
+@dataclass(frozen=True)
+class _Place:
+    """Where a run is.
+
+    Attributes:
+        folder: of the run.
+        is_new: the folder is still to be made.
+        checkpoint: what the run goes on from; None: it begins at the first step.
+        checkpoint_path: its file.
+    """
+
+    folder: RunFolder
+    is_new: bool
+    checkpoint: Checkpoint | None = None
+    checkpoint_path: Path | None = None
+
+
+def _find_place(cfg: Config, process: Process, request: Request) -> _Place:
+    """Choose the folder of a new run, or find the run to go on with and its newest whole checkpoint.
 
     The first process does it; the others, which may be on machines that do not see its disk, are told.
     """
     # torchrun counts a restart only on the machine whose worker died
     restarted = process.any(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0)
-    found: tuple[RunFolder, Checkpoint | None, Path | None] | AvaDetectError | None = None
-    if process.is_first:
-        try:
-            found = _open_folder_alone(cfg, request, resume=request.resume or restarted)
-        except AvaDetectError as error:
-            found = error
-    found = process.from_first(found)
-    if isinstance(found, AvaDetectError):
-        raise found
-    assert found is not None
-    return found
+    return first_does(process, lambda: _find_place_alone(cfg, request, resume=request.resume or restarted))
 
 
-def _open_folder_alone(
-    cfg: Config, request: Request, *, resume: bool
-) -> tuple[RunFolder, Checkpoint | None, Path | None]:
+def _find_place_alone(cfg: Config, request: Request, *, resume: bool) -> _Place:
     output = Path(cfg.OUTPUT_DIR)
     name = request.run_name
     if name:
         run_folder.check_run_name(name)
     elif resume:
         name = run_folder.latest_run_name(output, request.cfg_name) or ""
-    path = output / (name or run_folder.new_run_name(request.cfg_name))
-    if not resume or not path.is_dir():
-        if resume:
-            logger.info("resume   nothing to go on with in %s: a new run begins", path)
-        return run_folder.make_run_folder(path), None, None
-    newest = CheckpointFolder(RunFolder(path).checkpoints, keep=0).newest()
+    folder = RunFolder(output / (name or run_folder.new_run_name(request.cfg_name)))
+    if not resume:
+        run_folder.check_new(folder.path)
+        return _Place(folder, is_new=True)
+    if not folder.path.is_dir():
+        logger.info("resume   nothing to go on with in %s: a new run begins", folder.path)
+        return _Place(folder, is_new=True)
+    newest = CheckpointFolder(folder.checkpoints, keep=0).newest()
     if newest is None:
-        logger.info("resume   %s has no checkpoint yet: it begins at the first step", path)
-        return RunFolder(path), None, None
-    return RunFolder(path), newest[1], newest[0]
+        logger.info("resume   %s has no checkpoint yet: it begins at the first step", folder.path)
+        return _Place(folder, is_new=False)
+    path, checkpoint = newest
+    return _Place(folder, is_new=False, checkpoint=checkpoint, checkpoint_path=path)
+
+
+def _build_trainer(
+    cfg: Config,
+    process: Process,
+    request: Request,
+    place: _Place,
+    interruption: Interruption,
+    watch: Watch,
+) -> Trainer:
+    """Build everything that trains, where the run begins or goes on."""
+    checkpoint = place.checkpoint
+    if checkpoint is not None:
+        _warn_of_changes(cfg, checkpoint)
+    seed_everything(cfg.RNG_SEED)
+    start = request.start if checkpoint is None else Start(precision=request.start.precision)
+    parts = build_parts(cfg, process, start, progress=watch.download)
+    precision = choose_precision(cfg, start.precision, process.device)
+    evaluate = build_evaluation(cfg, process, precision, watch=watch.evaluation)
+    trainer = Trainer(parts, place.folder, evaluate=evaluate, interruption=interruption, watch=watch.step)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        steps = f"step {trainer.state.step} of {trainer.total_steps}"
+        logger.info("resumed  from %s: %s", place.checkpoint_path, steps)
+    return trainer
+
+
+def _open(place: _Place, cfg: Config, request: Request) -> None:
+    """Make the folder, and write down what the run is started with."""
+    if place.is_new:
+        run_folder.make_run_folder(place.folder.path)
+    run_folder.record_start(place.folder, cfg, request.argv, resumed=place.checkpoint is not None)
 
 
 def _warn_of_changes(cfg: Config, checkpoint: Checkpoint) -> None:
@@ -225,39 +252,3 @@ def _say_where(cfg: Config, process: Process, request: Request) -> None:
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS and process.world > process.local_world:
         machines = process.world // process.local_world
         logger.info("         learning rates are multiplied by %d machines", machines)
-
-
-@contextmanager
-def _log_file(folder: RunFolder, process: Process) -> Iterator[None]:
-    """Write what is logged into the run's folder too; of processes but the first, warnings only."""
-    handler = logging.FileHandler(folder.log(process.rank), encoding="utf-8", delay=True)
-    handler.setFormatter(_LogFormatter("%(asctime)s  %(message)s"))
-    if not process.is_first:
-        handler.setLevel(logging.WARNING)
-    if not folder.path.is_dir():  # on another machine, without a common disk
-        yield
-        return
-    loggers = [logging.getLogger(package) for package in _PACKAGES]
-    for each in loggers:
-        each.addHandler(handler)
-    try:
-        yield
-    except AvaDetectError as error:
-        text = f"{error}\n{error.hint}".rstrip()
-        handler.emit(logging.LogRecord(__name__, logging.ERROR, __file__, 0, "%s", (text,), None))
-        raise
-    finally:
-        for each in loggers:
-            each.removeHandler(handler)
-        handler.close()
-
-
-class _LogFormatter(logging.Formatter):
-    """Warnings and errors carry their level as the first word."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if record.levelno <= logging.INFO:
-            return text
-        stamp, gap, message = text.partition("  ")
-        return f"{stamp}{gap}{record.levelname.lower()}: {message}"

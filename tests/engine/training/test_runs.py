@@ -136,10 +136,11 @@ def test_curves_are_drawn(train: Train):
     assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3]
 
 
-def test_curves_without_tensorboard_are_an_error(train: Train, monkeypatch):
+def test_curves_without_tensorboard_are_an_error(train: Train, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingDependencyError, match="TensorBoard is not installed"):
         train({"TENSORBOARD.ENABLE": True}, limit=1)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_infinite_loss_stops_the_run_and_keeps_the_batch(train: Train, tmp_path: Path):
