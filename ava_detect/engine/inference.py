@@ -27,7 +27,7 @@ from ava_detect.acceleration.openvino_network import OpenVinoError, has_openvino
 from ava_detect.engine.trunks import CompiledTrunk, OpenVinoTrunk, TorchTrunk, Trunk, convert_parameters
 from ava_detect.models import SlowFast
 from ava_detect.models.folding import fold_batch_norms
-from evaluation.errors import UsageError
+from evaluation.errors import MissingDependencyError, UsageError
 
 ScoreActions = Callable[[list[Tensor], Tensor], Tensor]
 """(clips of the pathways [N, C, T, H, W], rois [R, 5]) -> scores [R, K] float32."""
@@ -103,7 +103,7 @@ def prepare_for_inference(
         try:
             trunk: Trunk = OpenVinoTrunk(folded, example=example, precision=precision)
             return InferenceNetwork(trunk, folded.head, chosen)
-        except OpenVinoError as error:
+        except (OpenVinoError, MissingDependencyError) as error:
             if backend != "auto":
                 raise
             _log.warning("torch runs the network, in more time: %s", error)
