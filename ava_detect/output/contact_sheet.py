@@ -53,17 +53,31 @@ class Tile:
 def write_contact_sheet(
     path: Path, tiles: Sequence[Tile], *, head: Sequence[Note] = (), width: int = 1920, row_height: int = 330
 ) -> None:
-    """Write tiles as one picture, in order, row by row.
+    """Write the ``contact_sheet`` of tiles as a picture.
 
     Args:
         path: ends in .png or .jpg.
+        tiles, head, width, row_height: of the sheet.
+
+    Raises:
+        DataError: the file cannot be written.
+        ValueError: there is no tile.
+    """
+    write_picture(path, contact_sheet(tiles, head=head, width=width, row_height=row_height))
+
+
+def contact_sheet(
+    tiles: Sequence[Tile], *, head: Sequence[Note] = (), width: int, row_height: int
+) -> np.ndarray:
+    """Draw tiles as one picture, [H, W, 3] uint8, BGR, in order, row by row.
+
+    Args:
         tiles: at least one.
         head: a line above all.
         width: of the sheet, pixels.
         row_height: pixels; about the height of a row's pictures, which are scaled to fill the width.
 
     Raises:
-        DataError: the file cannot be written.
         ValueError: there is no tile.
     """
     if not tiles:
@@ -71,8 +85,7 @@ def write_contact_sheet(
     rows = [_row(row, height, width) for row, height in _rows(tiles, width - 2 * _GAP, row_height)]
     if head:
         rows.insert(0, _head(head, width))
-    sheet = np.concatenate([*rows, np.full((_GAP, width, 3), GROUND, np.uint8)])
-    write_picture(path, sheet)
+    return np.concatenate([*rows, np.full((_GAP, width, 3), GROUND, np.uint8)])
 
 
 def _rows(tiles: Sequence[Tile], width: int, row_height: int) -> Iterator[tuple[list[Tile], int]]:

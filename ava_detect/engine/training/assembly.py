@@ -22,7 +22,7 @@ from ava_detect.engine.training.network import Precision, TrainingNetwork
 from ava_detect.engine.training.optimizer import Clipping, build_optimizer
 from ava_detect.engine.training.schedule import build_schedule
 from ava_detect.engine.training.step import OptimizerStep
-from ava_detect.engine.training.trainer import Evaluate, Parts
+from ava_detect.engine.training.trainer import Evaluation, Parts
 from ava_detect.models import SlowFast, build_model
 from ava_detect.weights import fetch_weights, find_weights, load_weights
 from ava_detect.weights.zoo import Progress
@@ -184,7 +184,7 @@ def build_evaluation(
     precision: Precision,
     *,
     watch: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Evaluate | None:
+) -> Evaluation | None:
     """Prepare the evaluation on the test set, so that its faults are told before the training.
 
     Args:
@@ -205,10 +205,12 @@ def build_evaluation(
         logger.info("eval     none: AVA.GROUNDTRUTH_FILE names no annotations")
         return None
     from ava_detect.engine.testing import Scores, evaluate_model, live_tester
+    from ava_detect.engine.training.keyframe_pictures import KeyframePictures
 
     tester = live_tester(cfg, process.device)
+    has_pictures = cfg.TENSORBOARD.ENABLE and process.is_first
 
-    def evaluate(model: SlowFast, folder: Path) -> Scores:
+    def score(model: SlowFast, folder: Path) -> Scores:
         return evaluate_model(
             model,
             cfg,
@@ -220,7 +222,7 @@ def build_evaluation(
             tester=tester,
         )
 
-    return evaluate
+    return Evaluation(score, KeyframePictures(cfg, tester).draw if has_pictures else None)
 
 
 def idle_gpus(process: Process) -> int:

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from evaluation.atomic import atomic_path
 from evaluation.errors import MissingDependencyError
 
@@ -118,6 +120,10 @@ class Curves:
         for name, value in values.items():
             if value is not None:
                 self._writer.add_scalar(name, value, step)
+
+    def add_picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """Show a picture, [H, W, 3] uint8, BGR, beside those of the same name at other steps."""
+        self._writer.add_image(name, np.ascontiguousarray(image[..., ::-1]), step, dataformats="HWC")
 
     def close(self) -> None:
         """Write what is left."""

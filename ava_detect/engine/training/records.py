@@ -6,9 +6,12 @@ import logging
 import math
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import numpy as np
 
 from ava_detect.config import Config
 from ava_detect.engine.distributed import Process
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from ava_detect.engine.training.trainer import Scored
 
 logger = logging.getLogger(__name__)
+
+Pictures = Callable[[Path], Iterable[tuple[str, np.ndarray]]]
+"""(folder of an evaluation) -> names and pictures, [H, W, 3] uint8, BGR."""
 
 step_logger = logging.getLogger("ava_detect.engine.training.steps")
 """Lines of steps; a terminal with a progress bar need not show them."""
@@ -37,10 +43,19 @@ class Records:
         cfg: of the run.
         process: which this is.
         after: where the run is; what the files say about later steps is removed.
+        pictures: of an evaluation, to be shown beside the curves; None: none.
     """
 
-    def __init__(self, folder: RunFolder, cfg: Config, process: Process, *, after: RunState) -> None:
-        self._folder, self._cfg = folder, cfg
+    def __init__(
+        self,
+        folder: RunFolder,
+        cfg: Config,
+        process: Process,
+        *,
+        after: RunState,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self._folder, self._cfg, self._pictures = folder, cfg, pictures
         self._metrics, self._summary = MetricsFile(folder.metrics), SummaryFile(folder.summary)
         self._curves: Curves | None = None
         self._last_line = 0.0
@@ -115,6 +130,9 @@ class Records:
         if self._curves is not None:
             curves = {f"ap/{class_id}": ap for class_id, ap in by_class.items()}
             self._curves.add(step, {"eval/mean_ap": mean_ap, **curves})
+            if self._pictures is not None:
+                for name, image in self._pictures(self._folder.evaluation(epoch)):
+                    self._curves.add_picture(step, name, image)
 
     def loading_is_slow(self, share: float) -> None:
         """Say once that the network waits for clips, and what helps."""

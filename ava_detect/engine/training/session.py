@@ -211,8 +211,8 @@ def _build_trainer(
     start = request.start if checkpoint is None else Start(precision=request.start.precision)
     parts = build_parts(cfg, process, start, progress=watch.download)
     precision = choose_precision(cfg, start.precision, process.device)
-    evaluate = build_evaluation(cfg, process, precision, watch=watch.evaluation)
-    trainer = Trainer(parts, place.folder, evaluate=evaluate, interruption=interruption, watch=watch.step)
+    evaluation = build_evaluation(cfg, process, precision, watch=watch.evaluation)
+    trainer = Trainer(parts, place.folder, evaluation=evaluation, interruption=interruption, watch=watch.step)
     if checkpoint is not None:
         trainer.restore(checkpoint)
         steps = f"step {trainer.state.step} of {trainer.total_steps}"

@@ -39,7 +39,7 @@ from ava_detect.engine.training.network import TrainingNetwork
 from ava_detect.engine.training.optimizer import optimizer_state, restore_optimizer_state
 from ava_detect.engine.training.precise_norm import set_precise_statistics
 from ava_detect.engine.training.random_states import random_states, restore_random_states
-from ava_detect.engine.training.records import Records
+from ava_detect.engine.training.records import Pictures, Records
 from ava_detect.engine.training.run_folder import RunFolder
 from ava_detect.engine.training.run_state import EpochTotals, RunState
 from ava_detect.engine.training.schedule import Schedule
@@ -67,8 +67,17 @@ class Scored(Protocol):
         """Average precision by class id; NaN for a class without ground truth."""
 
 
-Evaluate = Callable[[SlowFast, Path], Scored]
-"""(network, folder for its files) -> scores; called by all processes together."""
+@dataclass(frozen=True)
+class Evaluation:
+    """How a network is scored on the way.
+
+    Attributes:
+        score: (network, folder for its files) -> scores; called by all processes together.
+        pictures: what it found, to be shown in TensorBoard; None: nothing is.
+    """
+
+    score: Callable[[SlowFast, Path], Scored]
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Trainer:
     Args:
         parts: see there.
         folder: of the run; only the first process writes there.
-        evaluate: scores a network; None: nothing to score against.
+        evaluation: None: nothing to score against.
         interruption: asked after every step.
         watch: called with (steps done, steps in all, numbers of the last steps) after every step.
     """
@@ -105,13 +114,13 @@ class Trainer:
         parts: Parts,
         folder: RunFolder,
         *,
-        evaluate: Evaluate | None,
+        evaluation: Evaluation | None,
         interruption: Interruption,
         watch: Callable[[int, int, str], None] = lambda _done, _total, _note: None,
     ) -> None:
         cfg = parts.cfg
         self._parts, self._cfg, self._process = parts, cfg, parts.process
-        self._folder, self._evaluate = folder, evaluate
+        self._folder, self._evaluation = folder, evaluation
         self._interruption, self._watch = interruption, watch
         self._accumulation = cfg.SOLVER.GRAD_ACCUMULATION
         self._batches = TrainingBatches(
@@ -174,7 +183,10 @@ class Trainer:
             DataError: a process that reads clips died, or no clip of an epoch could be read.
         """
         end = min(self.total_steps, last_step) if last_step is not None else self.total_steps
-        with Records(self._folder, self._cfg, self._process, after=self.state) as self._records:
+        pictures = None if self._evaluation is None else self._evaluation.pictures
+        with Records(
+            self._folder, self._cfg, self._process, after=self.state, pictures=pictures
+        ) as self._records:
             try:
                 with told_in_words(
                     batch_size=self._cfg.TRAIN.BATCH_SIZE, workers=self._cfg.DATA_LOADER.NUM_WORKERS
@@ -339,7 +351,7 @@ class Trainer:
         epoch = state.step // self.steps_per_epoch
         is_last = state.step == self.total_steps
         scores: Scored | None = None
-        evaluated = self._evaluate is not None and (is_last or epoch % train.EVAL_PERIOD == 0)
+        evaluated = self._evaluation is not None and (is_last or epoch % train.EVAL_PERIOD == 0)
         if evaluated and self._cfg.BN.USE_PRECISE_STATS:
             self._set_precise_statistics(epoch - 1)
         if evaluated:
@@ -357,9 +369,9 @@ class Trainer:
 
     def _score(self, epoch: int) -> Scored:
         """Evaluate the network; keep it if it is the best so far."""
-        assert self._evaluate is not None
+        assert self._evaluation is not None
         state = self.state
-        scores = self._evaluate(self._tested_model, self._folder.evaluation(epoch))
+        scores = self._evaluation.score(self._tested_model, self._folder.evaluation(epoch))
         if self._process.is_first:
             self._records.evaluation(epoch, state.step, scores)
         if scores.mean_ap > state.best_map:

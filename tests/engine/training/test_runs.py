@@ -6,6 +6,8 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -134,6 +136,28 @@ def test_curves_are_drawn(train: Train):
     folder = train({"TENSORBOARD.ENABLE": True}, limit=3).folder.path
     events = EventAccumulator(str(folder / "tb")).Reload()
     assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3]
+
+
+def test_the_same_keyframes_are_shown_at_every_evaluation(train: Train):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = train({**SCORED, "TENSORBOARD.ENABLE": True}).folder.path
+    events = EventAccumulator(str(folder / "tb"), size_guidance={"images": 0}).Reload()
+    seconds = ("0.500", "0.750", "0001", "1.250", "1.500", "1.750")  # all that val.csv has
+    names = [f"keyframes/one/{second}" for second in seconds]
+    assert events.Tags()["images"] == names
+    for name in names:
+        shown = events.Images(name)
+        assert [event.step for event in shown] == [5, 10]
+        first, second = (
+            cv2.imdecode(np.frombuffer(event.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+            for event in shown
+        )
+        assert first.shape[1] == 2 * 341  # of pictures of 64 x 48, at a short side of 256
+        before, after = np.array_split(first, 2, axis=1), np.array_split(second, 2, axis=1)
+        assert (before[1] == after[1]).all()  # on the right what is labelled, which stays
+        assert (before[0] != after[0]).any()  # on the left what is scored
 
 
 def test_curves_without_tensorboard_are_an_error(train: Train, tmp_path: Path, monkeypatch):
