@@ -79,8 +79,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the test set, in one process or in those that torchrun started."""
     from ava_detect.engine.distributed import joined_processes
+    from ava_detect.engine.in_turn import FailedInFirstError
     from ava_detect.engine.testing.failures import told_in_words
-    from ava_detect.engine.testing.in_turn import FailedInFirstError
 
     with joined_processes(args.device) as process:
         if not process.is_first:
@@ -93,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _test(args: argparse.Namespace, process: Process) -> int:
+    from ava_detect.engine.in_turn import first_does
     from ava_detect.engine.interruption import graceful_interruption
-    from ava_detect.engine.testing.in_turn import first_does
 
     plan = first_does(process, lambda: _plan(args))
     session = _prepare(args, plan, process)

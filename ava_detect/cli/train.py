@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ava_detect.config import load_config
     from ava_detect.engine.distributed import joined_processes
-    from ava_detect.engine.testing.in_turn import FailedInFirstError
+    from ava_detect.engine.in_turn import FailedInFirstError
     from ava_detect.engine.training.assembly import Start
     from ava_detect.engine.training.refusals import check_trainable
     from ava_detect.engine.training.run_folder import command_line

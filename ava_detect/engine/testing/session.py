@@ -7,9 +7,9 @@ from pathlib import Path
 from ava_detect.config import dump_config
 from ava_detect.engine.device import pick_precision
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.in_turn import first_does, first_then_others
 from ava_detect.engine.inference import InferenceNetwork
 from ava_detect.engine.testing.folder import CONFIG, TestFolder
-from ava_detect.engine.testing.in_turn import first_does, first_then_others
 from ava_detect.engine.testing.journal import Facts, TestJournal, read_batches
 from ava_detect.engine.testing.network import load_network
 from ava_detect.engine.testing.network_scores import BatchScores

@@ -20,9 +20,9 @@ from ava_detect.data.build import (
 )
 from ava_detect.data.clip_dataset import Batch, ClipDataset
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.in_turn import first_does
 from ava_detect.engine.prefetch import prefetch
 from ava_detect.engine.testing.batches import ViewedBatches, cut_batches, share_of
-from ava_detect.engine.testing.in_turn import first_does
 from ava_detect.engine.testing.network_scores import BatchScores, ScoreActions, score_batches
 from ava_detect.engine.testing.results import TestResults, joined_results
 from ava_detect.engine.testing.scores import Scores, Truth, score_results

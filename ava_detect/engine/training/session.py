@@ -13,8 +13,8 @@ from ava_detect.config.difference import changes_between
 from ava_detect.config.dump import format_value
 from ava_detect.engine.device import describe_device
 from ava_detect.engine.distributed import Process
+from ava_detect.engine.in_turn import first_does
 from ava_detect.engine.interruption import Interruption
-from ava_detect.engine.testing.in_turn import first_does
 from ava_detect.engine.training import run_folder
 from ava_detect.engine.training.assembly import (
     Start,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+from ava_detect.engine.in_turn import FailedInFirstError, first_does, first_then_others
 from ava_detect.engine.testing.failures import told_in_words
-from ava_detect.engine.testing.in_turn import FailedInFirstError, first_does, first_then_others
 from evaluation.errors import AvaDetectError, UsageError
 
 
