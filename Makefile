@@ -45,6 +45,8 @@ lint: $(READY)
 
 # The models inside the package, made again (docs/embedded.md); hours. What is there already is not made twice.
 SCENES = $(BIN)/python -m ava_detect.data.scenes --out scenes --grade standard --workers 2
+VIDEOS = AVA.VIDEO_DIR scenes/videos AVA.ANNOTATION_DIR scenes/annotations
+TRAIN_DETECTOR = $(BIN)/ava-detect train-detector --half --resume
 PREPARE = $(BIN)/ava-detect prepare --cfg scenes/slowfast_r18 --gop 6 --crf 18 AVA.VIDEO_DIR scenes/videos
 
 scenes: $(READY)
@@ -52,9 +54,9 @@ scenes: $(READY)
 	$(SCENES) --split train --count 480
 
 embedded-persons: scenes
-	$(BIN)/ava-detect train-detector --cfg person_detector/faster_rcnn_r18_half_fpn --half --run-name persons --resume \
-		AVA.VIDEO_DIR scenes/videos AVA.ANNOTATION_DIR scenes/annotations
-	cp runs/persons/best.safetensors persons.safetensors
+	$(TRAIN_DETECTOR) --cfg person_detector/faster_rcnn_r18_half_fpn --run-name persons $(VIDEOS)
+	$(TRAIN_DETECTOR) --cfg person_detector/faster_rcnn_r18_half_fpn_fine --run-name persons_fine $(VIDEOS)
+	cp runs/persons_fine/best.safetensors persons.safetensors
 
 embedded-actions: scenes
 	$(PREPARE) --out scenes/small --short-side 128

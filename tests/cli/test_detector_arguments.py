@@ -53,7 +53,7 @@ def test_boxes_are_those_of_the_chosen_form_and_the_json_names_it(video, capsys)
     assert "persons  embedded, fast, 20 proposals, short side 96, boxes" in printed.err
     names = ("mode", "backend", "proposals", "short_side", "person_class")
     fast = "openvino" if has_openvino() else "torch"
-    assert [usual[name] for name in names] == ["exact", "torch", 200, 224, 0]
+    assert [usual[name] for name in names] == ["exact", "torch", 200, 256, 0]
     assert [other[name] for name in names] == ["fast", fast, 20, 96, 0]
     assert usual["config_sha256"] == other["config_sha256"] != ""
     assert len(Path("other.csv").read_text().splitlines()) <= 3 * 20
@@ -65,7 +65,7 @@ def test_boxes_are_those_of_the_chosen_form_and_the_json_names_it(video, capsys)
     [
         (["--mode", "exact"], ["--mode", "fast"], "detector.mode was 'exact', is now 'fast'"),
         (["--proposals", "20"], ["--proposals", "10"], "detector.proposals was 20, is now 10"),
-        ([], ["--short-side", "96"], "detector.short_side was 224, is now 96"),
+        ([], ["--short-side", "96"], "detector.short_side was 256, is now 96"),
         ([], ["--precision", "bf16"], "settings.precision was 'fp32', is now 'bf16'"),
     ],
 )

@@ -196,7 +196,7 @@ def test_stopped_training_writes_a_checkpoint_and_shows_our_lines_only(
 ):
     command = [sys.executable, "-m", "ava_detect", "train", "--cfg", str(cfg), "SOLVER.MAX_EPOCH", "500"]
     command += ["DATA_LOADER.NUM_WORKERS", "1", "--run-name", "a", "--no-check", "--device", "cpu"]
-    code, shown = shown_on_terminal(command, until=" 3/1000, ", then=stop)
+    code, shown = shown_on_terminal(command, until="epoch  5/500", then=stop)
     assert code == 130, shown
     lines = [line.rpartition("\r")[2].rstrip() for line in shown.replace("\r\n", "\n").split("\n")]
     first_words = [line.split()[0] for line in lines if line]

@@ -236,8 +236,9 @@ class Trainer:
         return True
 
     def _clips_from(self, epoch: int, place: int) -> Iterator[Batch]:
+        """Read an epoch from a batch on; begins, where readers may be found dead, with the first ``next``."""
         self._batches.epoch, self._batches.start = epoch, place * self._accumulation
-        return iter(self._loader)
+        yield from self._loader
 
     def _one_step(self, clips: Iterator[Batch], epoch: int) -> bool:
         """Read a batch and make a step of it; return False, without a step, if somebody asked to stop."""
