@@ -1,4 +1,4 @@
-"""A small real network and real little videos; a log that every test finds as it was."""
+"""A small real network and real little videos; a fresh log for every test."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from _pytest.logging import LogCaptureHandler
 
 from ava_detect.config import Config, parse_config
 from ava_detect.models import build_model
@@ -23,17 +24,22 @@ SLOWFAST: {ALPHA: 4, BETA_INV: 4, FUSION_KERNEL_SZ: 5}
 
 
 @pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    """Undo what a command does to its packages' logs, so that no test depends on those before it."""
-    loggers = [logging.getLogger(package) for package in ("ava_detect", "person_detector", "evaluation")]
-    before = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+def _fresh_log() -> Iterator[None]:
+    """Undo what commands do to the packages' logs, in tests before and in fixtures that live longer."""
+    _undo_logging()
     yield
-    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
-        for handler in set(logger.handlers) - set(handlers):
-            handler.close()
-        logger.setLevel(level)
-        logger.propagate = propagate
-        logger.handlers[:] = handlers
+    _undo_logging()
+
+
+def _undo_logging() -> None:
+    for package in ("ava_detect", "person_detector", "evaluation"):
+        logger = logging.getLogger(package)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+        for handler in list(logger.handlers):
+            if not isinstance(handler, LogCaptureHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 @pytest.fixture(scope="session")
