@@ -32,10 +32,14 @@ def _fresh_log() -> Iterator[None]:
 
 
 def _undo_logging() -> None:
-    for package in ("ava_detect", "person_detector", "evaluation"):
-        logger = logging.getLogger(package)
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    for name in list(logging.Logger.manager.loggerDict):
+        if name.partition(".")[0] not in ("ava_detect", "person_detector", "evaluation"):
+            continue
+        logger = logging.getLogger(name)
         logger.setLevel(logging.NOTSET)
-        logger.propagate = True
+        logger.propagate, logger.disabled = True, False
         for handler in list(logger.handlers):
             if not isinstance(handler, LogCaptureHandler):
                 logger.removeHandler(handler)
