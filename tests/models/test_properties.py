@@ -45,7 +45,7 @@ def test_any_small_config_runs_both_ways_and_survives_saving(cfg, seed):
     saved.seek(0)
     again = build_model(cfg).eval()
     again.load_state_dict(torch.load(saved, weights_only=True))
-    with torch.no_grad():  # several non-local blocks, cubic in what they see, may overflow before norms know it
+    with torch.no_grad():  # several non-local blocks, cubic in what they see, may overflow
         torch.testing.assert_close(again(clips, boxes), model(clips, boxes), rtol=0, atol=0, equal_nan=True)
 
 
