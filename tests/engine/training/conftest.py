@@ -8,10 +8,18 @@ import pytest
 import torch
 
 from ava_detect.config import Config, parse_config
+from ava_detect.data.build import build_training_set
+from ava_detect.data.clip_dataset import ClipKey, collate
 from ava_detect.engine.distributed import Process
 from ava_detect.engine.interruption import Interruption
 from ava_detect.engine.training.assembly import Start
+from ava_detect.engine.training.loss import BoxLoss
+from ava_detect.engine.training.network import TrainingNetwork
+from ava_detect.engine.training.optimizer import Clipping, build_optimizer
 from ava_detect.engine.training.session import Outcome, Request, Watch, run_training
+from ava_detect.engine.training.step import OptimizerStep
+from ava_detect.models import build_model
+from ava_detect.weights.recipe import fill
 from ava_detect.weights.safe_read import read_checkpoint
 
 LABEL_MAP = 'item { name: "stand" id: 1 }\nitem { name: "wave" id: 2 }\nitem { name: "fall" id: 3 }\n'
@@ -98,6 +106,32 @@ def small_cfg(config_file: Path) -> Callable[..., Config]:
 def alone() -> Process:
     """The only process, on the CPU."""
     return Process(0, 1, 0, 1, torch.device("cpu"))
+
+
+@pytest.fixture
+def losses_of_steps() -> Callable[..., list[float]]:
+    """Return a function that makes steps on one batch, from the same weights, and gives their losses."""
+
+    def make(cfg: Config, process: Process, precision: str, *, steps: int) -> list[float]:
+        dataset = build_training_set(cfg)
+        batch = collate([dataset[ClipKey(0, place)] for place in range(4)])
+        model = build_model(cfg)
+        fill(model)
+        network = TrainingNetwork(model.to(process.device), cfg, process, precision)
+        network.train()
+        step = OptimizerStep(
+            network,
+            BoxLoss(),
+            build_optimizer(model, cfg),
+            clipping=Clipping(norm=1.0),
+            normalise="global",
+            process=process,
+            scaler=torch.amp.GradScaler(process.device.type, enabled=precision == "fp16"),
+        )
+        parts = [batch.to(process.device)]
+        return [step(parts, boxes=len(batch.boxes), epoch=0, lr=0.01).loss for _ in range(steps)]
+
+    return make
 
 
 @pytest.fixture
