@@ -31,8 +31,8 @@ class PersonBoxAP:
         ap_small, ap_medium, ap_large: ``ap`` by size; meaningful for boxes in pixels only.
         recall: mean recall over the IoU thresholds with at most 100 boxes per image.
         recall_small, recall_medium, recall_large: ``recall`` by size.
-        best_threshold: the score at which precision and recall at IoU 0.50 have their largest harmonic mean;
-            NaN where nothing was found.
+        best_threshold: the score with the largest F2 at IoU 0.50, which weighs recall double: who is missed
+            here is lost to whatever looks at the boxes next. NaN where nothing was found.
         num_images, num_truth, num_boxes: what was compared.
     """
 
@@ -204,7 +204,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _best_threshold(precision: np.ndarray, recall: np.ndarray, scores: np.ndarray) -> float:
-    """Return the score at the point of the curve with the largest F1.
+    """Return the score at the point of the curve with the largest F2.
 
     Args:
         precision: [101] at the recall points; -1 without ground truth, 0 where the recall is not reached.
@@ -214,6 +214,6 @@ def _best_threshold(precision: np.ndarray, recall: np.ndarray, scores: np.ndarra
     reached = precision > 0
     if not reached.any():
         return float("nan")
-    balance = np.zeros(len(precision))
-    balance[reached] = 2 * precision[reached] * recall[reached] / (precision[reached] + recall[reached])
-    return float(scores[balance.argmax()])
+    f2 = np.zeros(len(precision))
+    f2[reached] = 5 * precision[reached] * recall[reached] / (4 * precision[reached] + recall[reached])
+    return float(scores[f2.argmax()])

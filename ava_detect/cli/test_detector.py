@@ -104,7 +104,7 @@ def _table(score: "PersonBoxAP") -> str:
         f"{score.num_images:,} pictures, {score.num_truth:,} people, {score.num_boxes:,} boxes",
         f"AP50 {_percent(score.ap50)}   AP75 {_percent(score.ap75)}",
         *("".join(f"{cell if isinstance(cell, str) else _percent(cell):>8}" for cell in row) for row in rows),
-        f"precision and recall balance at the score {score.best_threshold:.2f} (--person-thresh)",
+        f"best threshold, recall weighed double (F2): {score.best_threshold:.2f} (--person-thresh)",
     ]
     return "\n".join(lines)
 

@@ -266,6 +266,8 @@ class AvaSection:
     TEST_GT_BOXES: bool = False
     # Detected boxes below this score are left out.
     DETECTION_SCORE_THRESH: Fraction = 0.9
+    # ours: action scores are multiplied by their box's score to this power; 0: the network's sigmoid alone.
+    DETECTION_SCORE_POWER: NonNegative = 0.0
     # Feed BGR instead of RGB.
     BGR: bool = False
     # Colour noise in training; PCA only, or brightness, contrast and saturation too.

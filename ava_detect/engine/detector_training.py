@@ -165,7 +165,7 @@ def export(
 ) -> None:
     """Write a detector as ``--detector-weights`` takes it.
 
-    The threshold in it is the score at which precision and recall balanced best on the pictures scored on.
+    The threshold in it is the best one (``PersonBoxAP.best_threshold``) on the pictures scored on.
 
     Raises:
         WeightsError: the file cannot be written.

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ava_detect.config import Config
+from ava_detect.engine.box_confidence import weigh_by_boxes
 from ava_detect.engine.device import pick_device, pick_precision
 from ava_detect.engine.inference import prepare_for_inference
 from ava_detect.engine.keyframe_clips import KeyframeClip, keyframe_clips, told_at_keyframes
@@ -210,6 +211,7 @@ class VideoRun:
         ends = np.cumsum([len(persons.boxes) for persons in people])
         for n, clip in enumerate(batch):
             ids, paths = self._tracked(tracks, clip, people[n])
+            actions = scores[ends[n] - len(people[n].boxes) : ends[n]]
             yield KeyframeResult(
                 time=clip.time,
                 frame_time=clip.frame_time,
@@ -217,7 +219,7 @@ class VideoRun:
                 boxes=people[n].boxes,
                 person_scores=people[n].scores,
                 person_ids=ids,
-                action_scores=scores[ends[n] - len(people[n].boxes) : ends[n]],
+                action_scores=weigh_by_boxes(actions, people[n].scores, predictor.cfg),
                 best_person_score=float(max(found[n].scores, default=nan)),
                 paths=paths,
             )

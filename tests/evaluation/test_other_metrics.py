@@ -220,11 +220,11 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
     assert coco_box_ap([person], [found], scores, crowds=[crowd]).ap50 == pytest.approx(1.0)
 
 
-def test_the_best_threshold_is_where_precision_and_recall_balance():
+def test_the_best_threshold_weighs_recall_double():
     person = [np.array([[0, 0, 50, 50.0]])] * 4
     wrong = np.array([[200, 200, 250, 250.0]])
-    found = [person[0], person[0], np.concatenate([person[0], wrong]), wrong]
-    scores = [np.array([0.9]), np.array([0.8]), np.array([0.6, 0.5]), np.array([0.4])]
-    # Three right ones down to 0.6, then only wrong ones: F1 is largest at 0.6.
+    found = [person[0], person[0], np.concatenate([wrong, wrong + 300, person[0]]), wrong]
+    scores = [np.array([0.9]), np.array([0.8]), np.array([0.7, 0.65, 0.6]), np.array([0.4])]
+    # Two of four people down to 0.8: F1 0.67, F2 0.56; three with two wrong ones down to 0.6: 0.67 and 0.71.
     assert coco_box_ap(person, found, scores).best_threshold == pytest.approx(0.6)
     assert math.isnan(coco_box_ap(person, [np.zeros((0, 4))] * 4, [np.zeros(0)] * 4).best_threshold)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ava_detect.config import Config
 from ava_detect.data.clip_dataset import Batch
+from ava_detect.engine.box_confidence import weigh_by_boxes
 from ava_detect.engine.failure_causes import told_at
 from ava_detect.models import split_pathways
 from evaluation.errors import AvaDetectError
@@ -79,13 +80,14 @@ def _one_view(
         there = batch.to(device)
         scores = network(split_pathways(there.clips, cfg), there.boxes).double().cpu().numpy()
     ends = np.cumsum([len(keyframe.boxes) for keyframe in batch.keyframes])
-    by_place = dict(zip(batch.indices, np.split(scores, ends[:-1]), strict=True))
-    for place, keyframe in zip(batch.indices, batch.keyframes, strict=True):
-        if not np.isfinite(by_place[place]).all():
+    by_place, parts = {}, np.split(scores, ends[:-1])
+    for place, keyframe, part in zip(batch.indices, batch.keyframes, parts, strict=True):
+        if not np.isfinite(part).all():
             raise AvaDetectError(
                 f"{keyframe}: the network's scores are not finite",
                 hint="Its weights have diverged, or --precision is too low for them: try fp32.",
             )
+        by_place[place] = weigh_by_boxes(part, keyframe.scores, cfg)
     return by_place, unread
 
 

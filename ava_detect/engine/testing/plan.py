@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 _TELLING_SECTIONS = ("MODEL", "RESNET", "NONLOCAL", "SLOWFAST", "DETECTION", "DATA")
 _TELLING_KEYS = (
-    "AVA.BGR", "AVA.START_SECOND", "AVA.TEST_FORCE_FLIP", "AVA.TEST_GT_BOXES", "TEST.SCALES", "TEST.FLIP"
+    "AVA.BGR", "AVA.DETECTION_SCORE_POWER", "AVA.START_SECOND", "AVA.TEST_FORCE_FLIP", "AVA.TEST_GT_BOXES",
+    "TEST.SCALES", "TEST.FLIP",
 )  # fmt: skip
 """Settings that scores depend on. Files are told apart by what is in them, not by their names."""
 
@@ -117,10 +118,11 @@ def facts_of(plan: TestPlan, annotations: Annotations, **how: str | int) -> Fact
 
 
 def _digest(annotations: Annotations) -> str:
-    """Return a digest of everything that is tested: names, times, boxes, classes."""
+    """Return a digest of everything that is tested: names, times, boxes with their scores, classes."""
     names = [annotations.video_names[video] for video in annotations.videos.tolist()]
     digest = hashlib.sha256(repr((annotations.class_ids, names)).encode())
-    for array in (annotations.seconds, annotations.starts.astype(np.int64), annotations.boxes):
+    starts = annotations.starts.astype(np.int64)
+    for array in (annotations.seconds, starts, annotations.boxes, annotations.scores):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 

@@ -201,6 +201,7 @@ def fail():
         (["DATA.TEST_CROP_SIZE", "80"], "DATA.TEST_CROP_SIZE was 64, is now 80"),
         (["TEST.FLIP", "True"], "TEST.FLIP was False, is now True"),
         (["AVA.DETECTION_SCORE_THRESH", "0.92"], "boxes was 14 with digest"),
+        (["AVA.DETECTION_SCORE_POWER", "1"], "AVA.DETECTION_SCORE_POWER was 0.0, is now 1.0"),
         (["--batch", "2"], "batch was 1, is now 2"),
     ],
 )
@@ -385,9 +386,11 @@ def test_classification_weights_of_ones_own_are_refused(tmp_path, small_cfg, cap
     assert "classifies whole clips" in capsys.readouterr().err
 
 
-def test_predict_gives_the_same_people_the_same_scores(run_test, small_weights, small_set, capsys):
+@pytest.mark.parametrize("power", ["0", "1"])
+def test_predict_gives_the_same_people_the_same_scores(run_test, small_weights, small_set, capsys, power):
     """The whole road from a file to scores, once through the index and once from the file's beginning."""
-    assert run_test("-q") == 0
+    weighed = ["AVA.DETECTION_SCORE_POWER", power]
+    assert run_test("-q", *weighed) == 0
     tested = {tuple(row[:7]): float(row[7]) for row in table("out/detections.csv")}
     boxes = Path("sure.csv")
     lines = (small_set / "boxes.csv").read_text().splitlines()
@@ -400,7 +403,8 @@ def test_predict_gives_the_same_people_the_same_scores(run_test, small_weights, 
     }.items():
         words = ["--weights", str(small_weights), "--boxes", str(boxes), "--min-score", "0", "--out", "p.csv"]
         video = str(small_set / "videos" / name)
-        assert main(["predict", video, *words, *grid, "--backend", "torch", "--overwrite", "-q"]) == 0
+        options = [*words, *grid, "--backend", "torch", "--overwrite", "-q"]
+        assert main(["predict", video, *options, *weighed]) == 0
         predicted |= {tuple(row[:7]): float(row[7]) for row in table("p.csv")}
     assert predicted.keys() == tested.keys()
     for row, score in tested.items():

@@ -29,13 +29,13 @@ def rows_of(path: Path) -> dict[tuple, float]:
 
 
 def slow_scores(
-    model, boxes_csv: Path, videos: Path, *, size: int = 64, mirrored: bool = False, least: float = 0.9
+    model, boxes_csv: Path, videos: Path, *, size: int = 64, mirrored: bool = False, power: float = 0.0
 ):
-    """Score every box of a file by itself."""
+    """Score every box of a file by itself, times the box's own score to a power."""
     scores = {}
     for line in boxes_csv.read_text().splitlines():
-        video, second, x1, y1, x2, y2, _, score = line.split(",")
-        if float(score) < 0.9:
+        video, second, x1, y1, x2, y2, _, box_score = line.split(",")
+        if float(box_score) < 0.9:
             continue
         (path,) = [each for each in videos.glob(f"{video}.*") if each.suffix in VIDEO_SUFFIXES]
         with VideoReader(path) as reader:
@@ -60,7 +60,7 @@ def slow_scores(
             network_scores = model([fast[:, :, [0, 7]], fast], rois)
         text = tuple(f"{float(value):.6f}" for value in (x1, y1, x2, y2))
         for class_id, score in zip((1, 2, 5), network_scores[0].tolist(), strict=True):
-            scores[video, float(second), text, class_id] = score
+            scores[video, float(second), text, class_id] = score * float(box_score) ** power
     return scores
 
 
@@ -122,6 +122,12 @@ def test_scales_and_mirrored_views_are_averaged_after_the_sigmoid(
 def test_the_forced_flip_shows_mirrored_clips_only(small_cfg, small_model, small_set, alone, tmp_path):
     evaluate(small_model, replace(small_cfg, ["AVA.TEST_FORCE_FLIP", True]), alone, tmp_path)
     expected = slow_scores(small_model, small_set / "boxes.csv", small_set / "videos", mirrored=True)
+    assert_same(rows_of(tmp_path / "detections.csv"), expected)
+
+
+def test_scores_can_be_weighed_by_their_boxes(small_cfg, small_model, small_set, alone, tmp_path):
+    evaluate(small_model, replace(small_cfg, ["AVA.DETECTION_SCORE_POWER", 2.0]), alone, tmp_path)
+    expected = slow_scores(small_model, small_set / "boxes.csv", small_set / "videos", power=2.0)
     assert_same(rows_of(tmp_path / "detections.csv"), expected)
 
 
