@@ -6,6 +6,7 @@ from ava_detect.config.keys import values_of
 from ava_detect.config.schema import Config
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
+_YAML_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _PLAIN_WORD_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
 
 
@@ -55,7 +56,7 @@ def _format_number(value: float) -> str:
 def _format_text(text: str) -> str:
     """Quote text that YAML could take for something else."""
     plain = text and set(text) <= _PLAIN_WORD_CHARACTERS and text[0].isalpha()
-    if plain and text not in ("null", "Null", "NULL"):
+    if plain and text.lower() not in _YAML_WORDS:
         return text
     return '"' + "".join(_ESCAPES.get(each) or _escaped(each) for each in text) + '"'
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ava_detect.config import Config, dump_config, load_config, parse_config
 from ava_detect.config.difference import changes_between, changes_from_defaults
+from ava_detect.config.dump import format_value
 from ava_detect.config.keys import values_of
 
 _TEXT = st.text(max_size=20)  # any code point: control characters, quotes, line ends, the byte order mark
@@ -49,6 +51,11 @@ def test_any_configuration_loads_back_equal_from_its_dump(cfg):
         again = parse_config(text)
         assert again == cfg
         assert dump_config(again) == dump_config(cfg)
+
+
+@pytest.mark.parametrize("word", ["True", "no", "OFF", "null", "y", "1e5", "", "~"])
+def test_text_that_yaml_takes_for_something_else_is_quoted(word):
+    assert yaml.safe_load(format_value(word)) == word
 
 
 @settings(max_examples=50, deadline=None)

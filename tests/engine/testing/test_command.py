@@ -389,7 +389,7 @@ def test_classification_weights_of_ones_own_are_refused(tmp_path, small_cfg, cap
 @pytest.mark.parametrize("power", ["0", "1"])
 def test_predict_gives_the_same_people_the_same_scores(run_test, small_weights, small_set, capsys, power):
     """The whole road from a file to scores, once through the index and once from the file's beginning."""
-    weighed = ["AVA.DETECTION_SCORE_POWER", power]
+    weighed = ("AVA.DETECTION_SCORE_POWER", power)
     assert run_test("-q", *weighed) == 0
     tested = {tuple(row[:7]): float(row[7]) for row in table("out/detections.csv")}
     boxes = Path("sure.csv")
@@ -404,7 +404,7 @@ def test_predict_gives_the_same_people_the_same_scores(run_test, small_weights, 
         words = ["--weights", str(small_weights), "--boxes", str(boxes), "--min-score", "0", "--out", "p.csv"]
         video = str(small_set / "videos" / name)
         options = [*words, *grid, "--backend", "torch", "--overwrite", "-q"]
-        assert main(["predict", video, *options, *weighed]) == 0
+        assert main(["predict", video, *options, "--set", *weighed]) == 0
         predicted |= {tuple(row[:7]): float(row[7]) for row in table("p.csv")}
     assert predicted.keys() == tested.keys()
     for row, score in tested.items():
