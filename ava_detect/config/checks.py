@@ -200,6 +200,8 @@ def _clips(cfg: Config) -> Iterator[Misfit]:
         yield reason, "DATA.TRAIN_JITTER_SCALES", "DATA.TRAIN_CROP_SIZE"
     if [len(row) for row in (data.TRAIN_PCA_EIGVAL, *data.TRAIN_PCA_EIGVEC)] != [3, 3, 3, 3]:
         yield "expected 3 numbers and 3 x 3 numbers", "DATA.TRAIN_PCA_EIGVAL", "DATA.TRAIN_PCA_EIGVEC"
+    if cfg.AVA.TRAIN_BOX_JITTER >= 0.5:
+        yield "from 0.5 on boxes turn inside out", "AVA.TRAIN_BOX_JITTER"
 
 
 def _seconds(cfg: Config) -> Iterator[Misfit]:

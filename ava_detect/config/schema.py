@@ -261,6 +261,9 @@ class AvaSection:
     # ours: people whose box lies in a training crop by less than this share are left out of it. At 0 they all
     # stay, as in PySlowFast, be it as a line on the border.
     TRAIN_BOX_MIN_VISIBLE: Fraction = 0.0
+    # ours: each side of a training box moves by up to this share of the box's width or height (below 0.5), as
+    # detected boxes lie beside labelled ones.
+    TRAIN_BOX_JITTER: Fraction = 0.0
     TEST_PREDICT_BOX_LISTS: tuple[str, ...] = ("ava_val_predicted_boxes.csv",)
     # ours: test on the boxes of GROUNDTRUTH_FILE instead of detected ones.
     TEST_GT_BOXES: bool = False

@@ -254,6 +254,7 @@ def _training_view(cfg: Config) -> TrainingView:
         flip=data.RANDOM_FLIP,
         colours=colours,
         min_visible=ava.TRAIN_BOX_MIN_VISIBLE,
+        box_jitter=ava.TRAIN_BOX_JITTER,
     )
 
 

@@ -79,6 +79,8 @@ class TrainingView:
         flip: whether half of the clips are mirrored.
         colours: colour jitter, or none.
         min_visible: the share of a person's box, in [0, 1], that must lie in the square.
+        box_jitter: each side of a box moves by up to this share of the box's width or height, as detected
+            boxes lie beside labelled ones; below 0.5, so that none turns inside out.
     """
 
     pixels: Pixels
@@ -88,6 +90,7 @@ class TrainingView:
     flip: bool = True
     colours: ColourJitter | None = None
     min_visible: float = 0.0
+    box_jitter: float = 0.0
 
     def short_side(self, rng: np.random.Generator) -> int:
         """Draw the short side; see :class:`ClipView`."""
@@ -100,6 +103,8 @@ class TrainingView:
         frames = transforms.crop(clip.frames, offset, self.crop)
         boxes = transforms.crop_boxes(_boxes_in_frames(clip, boxes_norm), offset)
         shown = _visible_shares(boxes, self.crop) >= self.min_visible
+        if self.box_jitter:
+            boxes = _moved_sides(boxes, self.box_jitter, rng)
         if self.flip and rng.random() < 0.5:
             frames, boxes = transforms.flip_frames(frames), transforms.flip_boxes(boxes, self.crop)
         return View(self._input(frames, rng), _inside(frames, boxes), shown)
@@ -158,6 +163,12 @@ def _visible_shares(boxes: np.ndarray, crop: int) -> np.ndarray:
     inside = np.clip(boxes, 0, crop)
     shares = np.divide(inside[:, 2:] - inside[:, :2], sides, out=np.ones_like(sides), where=sides > 0)
     return shares.prod(axis=1)
+
+
+def _moved_sides(boxes: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    """Move every side of [R, 4] boxes by a random share of the box's width or height."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return boxes + rng.uniform(-most, most, boxes.shape) * np.tile(sides, 2)
 
 
 def _jittered(clip: Tensor, colours: ColourJitter, order: ChannelOrder, rng: np.random.Generator) -> Tensor:

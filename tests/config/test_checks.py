@@ -185,6 +185,7 @@ def test_the_default_of_temporal_blocks_is_cut_to_the_depth(depth, blocks):
         (SLOW, "DATA.TRAIN_JITTER_ASPECT_RELATIVE [1.0]", r"the least and the greatest, or nothing"),
         (SLOW, "DATA.TRAIN_PCA_EIGVAL [1,2]", r"expected 3 numbers and 3 x 3 numbers"),
         (SLOWFAST, "AVA.VALID_SECONDS [1798,902]", r"the first and the last second, or auto"),
+        (SLOWFAST, "AVA.TRAIN_BOX_JITTER 0.5", r"from 0\.5 on boxes turn inside out"),
         # schedule and optimiser
         (
             SLOW,

@@ -1,5 +1,7 @@
 """What is done to clips and boxes, pixel by pixel against the plain form of the same definitions."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -107,6 +109,23 @@ def test_people_who_are_hardly_in_the_crop_can_be_left_out(least: float, shown: 
     starts = np.array([left + 5, left + 24, left + 28])  # 10 pixels wide: all, 6 and 2 of them in the crop
     people = np.stack([starts / 60, [0.1] * 3, (starts + 10) / 60, [0.9] * 3], axis=1)
     assert view.apply(clip, people, rng).shown.tolist() == [bool(each) for each in shown]
+
+
+def test_the_sides_of_boxes_move_by_a_share_of_width_and_height():
+    clip, _ = _clip(30, 50)
+    left = random_crop_offset(np.random.default_rng(0), 30, 50, 30)[1]
+    people = np.array([[(left + 10) / 50, 0.4, (left + 20) / 50, 0.8]] * 200)  # 10 wide and 12 high
+    plain = TrainingView(PIXELS, short_sides=(30, 30), crop=30, flip=False)
+    moved = dataclasses.replace(plain, box_jitter=0.2)
+    (pixels, still, _), (same, boxes, _) = (
+        view.apply(clip, people, np.random.default_rng(0)) for view in (plain, moved)
+    )
+    torch.testing.assert_close(pixels, same)
+    by = ((boxes - still) / torch.tensor([10, 12, 10, 12])).numpy()
+    assert abs(by).max() <= 0.2 + 1e-6
+    assert (by.min(axis=0) < -0.19).all()
+    assert (by.max(axis=0) > 0.19).all()
+    assert np.abs(np.corrcoef(by.T) - np.eye(4)).max() < 0.25  # each by itself
 
 
 def test_bgr_networks_get_the_same_colours_in_the_other_order():
