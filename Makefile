@@ -63,8 +63,11 @@ embedded-actions: scenes
 	$(PREPARE) --out scenes/large --short-side 192
 	$(BIN)/ava-detect train --cfg scenes/slowfast_r18 --run-name actions --resume
 	$(BIN)/ava-detect train --cfg scenes/slowfast_r18_fine --run-name actions_fine --resume
-	$(BIN)/ava-detect models convert runs/actions_fine/model_best.safetensors --to ava-detect --int8 \
-		--cfg scenes/slowfast_r18_fine --labels scenes/label_map.pbtxt --out actions.safetensors
+	$(SCENES) --split train --count 1440
+	$(PREPARE) --out scenes/large --short-side 192
+	$(BIN)/ava-detect train --cfg scenes/slowfast_r18_more --run-name actions_more --resume
+	$(BIN)/ava-detect models convert runs/actions_more/model_best.safetensors --to ava-detect --int8 \
+		--cfg scenes/slowfast_r18_more --labels scenes/label_map.pbtxt --out actions.safetensors
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
