@@ -56,7 +56,9 @@ scenes: $(READY)
 embedded-persons: scenes
 	$(TRAIN_DETECTOR) --cfg person_detector/faster_rcnn_r18_half_fpn --run-name persons $(VIDEOS)
 	$(TRAIN_DETECTOR) --cfg person_detector/faster_rcnn_r18_half_fpn_fine --run-name persons_fine $(VIDEOS)
-	cp runs/persons_fine/best.safetensors persons.safetensors
+	$(SCENES) --split train --count 1440
+	$(TRAIN_DETECTOR) --cfg person_detector/faster_rcnn_r18_half_fpn_more --run-name persons_more $(VIDEOS)
+	cp runs/persons_more/best.safetensors persons.safetensors
 
 embedded-actions: scenes
 	$(PREPARE) --out scenes/small --short-side 128
