@@ -35,7 +35,7 @@ class KeyframeResult:
         boxes: [R, 4] float32, x1, y1, x2, y2 in pixels of the displayed (rotated) frame.
         person_scores: [R] float32 in [0, 1], the person detector's; 1 for boxes given without a score.
         person_ids: [R] int64, the same person through the video; all -1 without tracking.
-        action_scores: [R, K] float32 in [0, 1], weighed by the person's as ``AVA.DETECTION_SCORE_POWER`` says.
+        action_scores: [R, K] float32 in [0, 1], weighed as ``AVA.DETECTION_SCORE_POWER`` says.
         best_person_score: of the surest box, below the threshold or not; NaN: there was none. Says what
             threshold would have found somebody.
         paths: where people were since the keyframe before; empty without tracking.
