@@ -209,18 +209,19 @@ class VideoRun:
         self.seconds["persons"] += persons_done - started
         self.seconds["actions"] += time.perf_counter() - persons_done
         ends = np.cumsum([len(persons.boxes) for persons in people])
-        for n, clip in enumerate(batch):
-            ids, paths = self._tracked(tracks, clip, people[n])
-            actions = scores[ends[n] - len(people[n].boxes) : ends[n]]
+        by_keyframe = np.split(scores, ends[:-1])
+        power = predictor.cfg.AVA.DETECTION_SCORE_POWER
+        for clip, persons, everybody, actions in zip(batch, people, found, by_keyframe, strict=True):
+            ids, paths = self._tracked(tracks, clip, persons)
             yield KeyframeResult(
                 time=clip.time,
                 frame_time=clip.frame_time,
                 frame_idx=clip.frame_idx,
-                boxes=people[n].boxes,
-                person_scores=people[n].scores,
+                boxes=persons.boxes,
+                person_scores=persons.scores,
                 person_ids=ids,
-                action_scores=weigh_by_boxes(actions, people[n].scores, predictor.cfg),
-                best_person_score=float(max(found[n].scores, default=nan)),
+                action_scores=weigh_by_boxes(actions, persons.scores, power),
+                best_person_score=float(max(everybody.scores, default=nan)),
                 paths=paths,
             )
 

@@ -87,7 +87,7 @@ def _one_view(
                 f"{keyframe}: the network's scores are not finite",
                 hint="Its weights have diverged, or --precision is too low for them: try fp32.",
             )
-        by_place[place] = weigh_by_boxes(part, keyframe.scores, cfg)
+        by_place[place] = weigh_by_boxes(part, keyframe.scores, cfg.AVA.DETECTION_SCORE_POWER)
     return by_place, unread
 
 
